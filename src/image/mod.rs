@@ -1,0 +1,42 @@
+//! Images: references, the content store (an OCI image layout), layers and
+//! their safe unpacking, archives, and the built-in image `box`.
+
+use std::path::PathBuf;
+
+use oci_spec::image::ImageConfiguration;
+
+/// An image as resolved in a store.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Full reference, `docker.io/library/box:latest`.
+    pub reference: String,
+    /// Digest of the config, `sha256:…`: Docker's image id.
+    pub id: String,
+    /// Digest of the manifest.
+    pub manifest: String,
+    /// The config: environment, command, history.
+    pub config: ImageConfiguration,
+    /// Lowest first.
+    pub layers: Vec<Layer>,
+}
+
+/// One layer of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Digest of the blob as stored (compressed or not).
+    pub blob: String,
+    /// Media type of the blob.
+    pub media_type: String,
+    /// Bytes of the blob.
+    pub size: u64,
+    /// Digest of the uncompressed tar.
+    pub diff_id: String,
+    /// Digest over this layer and all below it, image-spec config.md "Layer ChainID".
+    pub chain_id: String,
+    /// Where the unpacked tree is, or will be.
+    pub dir: PathBuf,
+    /// What made it, from the history.
+    pub created_by: String,
+    /// The tree is there.
+    pub unpacked: bool,
+}

@@ -1,0 +1,2 @@
+//! glassbox
+fn main() {}
