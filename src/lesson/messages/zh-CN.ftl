@@ -1,0 +1,48 @@
+# 课程检查看了什么、看到了什么，以及它要求什么。
+status-created = 已创建
+status-running = 运行中
+status-paused = 已暂停
+status-exited = 已退出
+
+container = 容器 { $name }：由镜像 { $image } 创建，{ $status }
+no-container = 没有名为 { $name } 的容器
+image = 镜像 { $image }：已解包 { $layers } 层
+no-image = 没有镜像 { $image }
+layers = { $name } 有 { $layers } 个只读层，{ $other } 有 { $others } 个，其中 { $shared } 个相同
+at = { $place }的 { $path }：{ $seen }（查看的是 { $file }）
+no-layer = 镜像 { $image } 的 { $layers } 层中都没有 { $path }
+no-volume = 容器 { $name } 没有覆盖 { $path } 的卷
+
+place-upper = { $name } 的可写层
+place-lower = { $name } 之下第 { $number } 个只读层（共 { $of } 个）
+place-layer = 镜像 { $image } 第 { $number } 层（共 { $of } 层）
+place-volume = { $name } 挂在 { $target } 的卷
+
+seen-nothing = 什么也没有
+seen-empty = 空文件
+seen-file = { $size } 字节的文件，首行为“{ $start }”
+seen-with = { $file }，含有“{ $text }”
+seen-without = { $file }，不含“{ $text }”
+seen-dir = 目录
+seen-opaque = 不透明（opaque）目录
+seen-symlink = 指向 { $target } 的符号链接
+seen-whiteout = 删除标记（whiteout）
+seen-other = 既不是文件也不是目录
+
+separator = ；
+want-container = 有名为 { $name } 的容器
+want-status = 容器 { $name } { $status }
+want-container-image = 容器 { $name } 由镜像 { $image } 创建
+want-image = 本机存储中有镜像 { $image }
+want-same-layers = { $name } 与 { $other } 使用同一组只读层
+want-upper = { $name } 的可写层中有 { $path }
+want-copied-up = { $name } 的可写层中有 { $path } 的完整副本，开头就是只读层里的原文
+want-upper-lacks = { $name } 的可写层中没有 { $path }
+want-whiteout = { $name } 的可写层在 { $path } 处有删除标记（whiteout）
+want-opaque = { $name } 的可写层在 { $path } 处有不透明（opaque）目录
+want-layer = 镜像 { $image } 的某个只读层中有 { $path }
+want-volume = { $name } 的卷中有 { $path }
+want-text = { $phrase }，内容含“{ $text }”
+want-not = 并非：{ $phrase }
+want-any = 以下之一：{ $all }
+want-all = 以下全部：{ $all }
