@@ -46,7 +46,12 @@ fn faults_are_told_with_their_line() {
         ("zh-CN = \"做。\"", "zh-CN = \" \"", 7, "empty"),
         ("id = \"only\"\n", "", 9, "missing field `id`"),
         ("checks = [{ container_exists", "checks = [{ container_flies", 13, "container_flies"),
-        ("checks = [{ container_exists = { name", "checks = [{ container_exists = { nam", 13, "nam, available"),
+        (
+            "checks = [{ container_exists = { name",
+            "checks = [{ container_exists = { nam",
+            13,
+            "nam, available",
+        ),
         (
             "checks = [{ container_exists = { name = \"one\" } }]",
             "checks = [\n  { upper_has = { name = \"one\", path = \"motd\" } },\n]",

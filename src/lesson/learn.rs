@@ -86,7 +86,7 @@ pub fn check<'a>(
     state: &dyn State,
 ) -> Result<Vec<ExerciseResult<'a>>, LearnError> {
     let chosen: Vec<&Exercise> = match exercise {
-        Some(id) => vec![find(lesson, id)?],
+        Some(id) => vec![self::exercise(lesson, id)?],
         None => lesson.exercises.iter().collect(),
     };
     chosen.into_iter().map(|e| check_one(e, state)).collect()
@@ -100,7 +100,7 @@ pub fn hint<'a>(
     state: &dyn State,
 ) -> Result<Option<HintGiven<'a>>, LearnError> {
     let result = match exercise {
-        Some(id) => check_one(find(lesson, id)?, state)?,
+        Some(id) => check_one(self::exercise(lesson, id)?, state)?,
         None => {
             let mut results = lesson.exercises.iter().map(|e| check_one(e, state));
             match results.find(|r| !r.as_ref().is_ok_and(ExerciseResult::passed)) {
@@ -138,7 +138,8 @@ pub fn reset(lesson: &Lesson, state: &dyn State) -> Result<Vec<String>, StateErr
     Ok(there)
 }
 
-fn find<'a>(lesson: &'a Lesson, id: &str) -> Result<&'a Exercise, LearnError> {
+/// The exercise of this name.
+pub fn exercise<'a>(lesson: &'a Lesson, id: &str) -> Result<&'a Exercise, LearnError> {
     lesson.exercise(id).ok_or_else(|| LearnError::NoExercise {
         lesson: lesson.id.to_string(),
         id: id.to_owned(),

@@ -310,7 +310,7 @@ fn bundle(lang: Lang) -> &'static FluentBundle<FluentResource> {
 }
 
 /// One message of this room.
-pub(super) fn say(lang: Lang, key: &str, args: &[(&str, &str)]) -> String {
+pub(crate) fn say(lang: Lang, key: &str, args: &[(&str, &str)]) -> String {
     let bundle = bundle(lang);
     let Some(pattern) = bundle.get_message(key).and_then(|m| m.value()) else {
         return key.to_owned();

@@ -46,3 +46,20 @@ want-text = { $phrase }, with the text "{ $text }"
 want-not = not: { $phrase }
 want-any = one of: { $all }
 want-all = all of: { $all }
+
+# The command `learn`.
+learn-summary = { $minutes } minutes; needs { $tier }
+tier-model = no privileges: the modelled kernel will do
+tier-rootless = a Linux host
+tier-root = a Linux host and root
+learn-objectives = When you are done, you can:
+learn-exercises = Exercises:
+learn-passed = done
+learn-failed = not yet
+learn-wanted = wanted: { $wanted }
+learn-score = { $passed } of { $all } exercises are done.
+learn-hint-of = { $title }:
+learn-done = This exercise is done: there is nothing to hint at.
+learn-all-done = Every exercise of this lesson is done.
+learn-removed = removed container { $name }
+learn-nothing-to-reset = None of the lesson's containers is there: nothing to remove.

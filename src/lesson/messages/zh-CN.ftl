@@ -46,3 +46,20 @@ want-text = { $phrase }，内容含“{ $text }”
 want-not = 并非：{ $phrase }
 want-any = 以下之一：{ $all }
 want-all = 以下全部：{ $all }
+
+# learn 命令。
+learn-summary = 约 { $minutes } 分钟；条件：{ $tier }
+tier-model = 模型内核即可，无需任何权限
+tier-rootless = 一台 Linux 主机
+tier-root = 一台 Linux 主机和 root 权限
+learn-objectives = 学完之后，你能够：
+learn-exercises = 练习：
+learn-passed = 已完成
+learn-failed = 未完成
+learn-wanted = 要求：{ $wanted }
+learn-score = { $all } 个练习中已完成 { $passed } 个。
+learn-hint-of = { $title }：
+learn-done = 这个练习已经完成，不需要提示。
+learn-all-done = 这一课的练习已全部完成。
+learn-removed = 已删除容器 { $name }
+learn-nothing-to-reset = 这一课的容器一个也不在：没有要删除的。
