@@ -21,6 +21,6 @@ pub use format::{Exercise, Hint, Lesson, LessonError, Recording, Tier};
 pub use learn::{ExerciseResult, HintGiven, LearnError, check, exercise, hint, reset};
 pub use place::{EMBEDDED, Lessons};
 pub use state::{CONTENT_LIMIT, Container, Found, State, StateError, Status, Tree, Volume, same_image};
-pub use text::{Id, Lang, LayerPath, Line, Text};
+pub use text::{Id, LANGS, Lang, LayerPath, Line, Text};
 pub(crate) use words::say;
 pub use words::{Evidence, Place, Seen};

@@ -2,28 +2,22 @@
 //! is read, so that the error carries the line.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 /// A language of the lessons.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Lang {
     /// English.
     #[default]
-    #[serde(rename = "en")]
     En,
     /// Simplified Chinese.
-    #[serde(rename = "zh-CN")]
     ZhCn,
 }
 
 impl Lang {
-    /// Every language.
-    pub const ALL: [Lang; 2] = [Lang::En, Lang::ZhCn];
-
-    /// The BCP 47 tag.
-    pub fn tag(self) -> &'static str {
+    /// The BCP 47 tag, as `--lang` takes it.
+    pub fn name(self) -> &'static str {
         match self {
             Lang::En => "en",
             Lang::ZhCn => "zh-CN",
@@ -31,22 +25,8 @@ impl Lang {
     }
 }
 
-impl fmt::Display for Lang {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.tag())
-    }
-}
-
-impl FromStr for Lang {
-    type Err = String;
-
-    fn from_str(tag: &str) -> Result<Self, String> {
-        Lang::ALL
-            .into_iter()
-            .find(|l| l.tag() == tag)
-            .ok_or_else(|| format!("unknown language `{tag}`: en and zh-CN are there"))
-    }
-}
+/// Every language of the lessons.
+pub const LANGS: [Lang; 2] = [Lang::En, Lang::ZhCn];
 
 /// A text that is not empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,13 +183,5 @@ mod tests {
         for bad in ["", "1a", "-a", "A", "a_b", "写"] {
             assert!(Id::try_from(bad.to_owned()).is_err(), "{bad:?}");
         }
-    }
-
-    #[test]
-    fn languages_by_tag() {
-        for lang in Lang::ALL {
-            assert_eq!(lang.tag().parse(), Ok(lang));
-        }
-        assert!("fr".parse::<Lang>().is_err());
     }
 }
