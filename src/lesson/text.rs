@@ -5,25 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A language of the lessons.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Lang {
-    /// English.
-    #[default]
-    En,
-    /// Simplified Chinese.
-    ZhCn,
-}
-
-impl Lang {
-    /// The BCP 47 tag, as `--lang` takes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Lang::En => "en",
-            Lang::ZhCn => "zh-CN",
-        }
-    }
-}
+pub use crate::narrate::Lang;
 
 /// Every language of the lessons.
 pub const LANGS: [Lang; 2] = [Lang::En, Lang::ZhCn];

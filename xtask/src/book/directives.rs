@@ -3,6 +3,10 @@
 //! - `{{#lesson ID}}`: what the lesson is about, how long, and its objectives
 //! - `{{#exercise ID NAME}}`: an exercise's title and prompt, and how to check it
 //! - `{{#recording ID NAME}}`: a recorded trace
+//!
+//! And from the narration:
+//!
+//! - `{{#operations}}`: every operation, why it is done, and where to read on
 
 use std::path::PathBuf;
 
@@ -46,6 +50,7 @@ impl Directives {
             ["lesson", id] => self.lesson(self.lessons.get(id)?),
             ["exercise", id, name] => self.exercise(self.lessons.get(id)?, name)?,
             ["recording", id, name] => self.recording(id, name)?,
+            ["operations"] => super::trace::operations(self.lang),
             ["lesson" | "exercise" | "recording", ..] => bail!("wrong number of words"),
             _ => return Ok(None),
         }))
@@ -85,7 +90,9 @@ impl Directives {
         if !file.exists() {
             bail!("{} is missing: `cargo xtask lessons record` makes it", file.display());
         }
-        super::trace::html(&file, recording, self.lang)
+        let text = std::fs::read(&file).with_context(|| format!("failed to read {}", file.display()))?;
+        super::trace::recording(&text, recording.title.get(self.lang), self.lang)
+            .with_context(|| format!("failed to show {}", file.display()))
     }
 }
 

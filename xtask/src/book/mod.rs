@@ -3,6 +3,7 @@
 mod directives;
 mod links;
 mod pages;
+mod trace;
 
 use std::fs;
 use std::path::Path;
@@ -59,4 +60,29 @@ fn same_chapters(book: &Path) -> Result<()> {
     }
     ensure!(en == zh, "the chapters of the two languages are in different orders");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use glassbox::trace::Event;
+
+    /// What the reference shows as events are events of this version.
+    #[test]
+    fn the_examples_of_events_are_events() {
+        for lang in super::LANGS {
+            let page = super::super::project().join("book").join(lang.name()).join("src/reference/events.md");
+            let text = std::fs::read_to_string(page).unwrap();
+            let examples: Vec<_> = text
+                .split("```jsonl\n")
+                .skip(1)
+                .flat_map(|block| block.split("```").next().unwrap_or_default().lines())
+                .collect();
+            assert!(examples.len() > 2);
+            for example in examples {
+                let event: Event = serde_json::from_str(example).unwrap_or_else(|e| panic!("{e}: {example}"));
+                let again: serde_json::Value = serde_json::to_value(&event).unwrap();
+                assert_eq!(again, serde_json::from_str::<serde_json::Value>(example).unwrap());
+            }
+        }
+    }
 }
