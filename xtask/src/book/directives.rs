@@ -62,7 +62,7 @@ impl Directives {
             lesson.objectives.iter().map(|o| format!("- {}\n", o.get(self.lang))).collect();
         format!(
             "{}\n\n<p class=\"lesson-facts\">{}</p>\n\n{}\n\n{objectives}",
-            lesson.prompt.get(self.lang),
+            unwrapped(lesson.prompt.get(self.lang)),
             (words.facts)(lesson.minutes, &lesson.tier.to_string()),
             words.objectives,
         )
@@ -74,10 +74,11 @@ impl Directives {
         let number = lesson.exercises.iter().position(|e| e.id == exercise.id).unwrap_or_default() + 1;
         let (lesson, title) = (&lesson.id, exercise.title.get(self.lang));
         Ok(format!(
-            "<div class=\"exercise\" id=\"exercise-{name}\">\n\n**{} {number}: {title}**\n\n{}\n\n\
+            "<div class=\"exercise\" id=\"exercise-{name}\">\n\n**{} {number}{}{title}**\n\n{}\n\n\
              ```sh\nglassbox learn check {lesson} {name}\nglassbox learn hint {lesson} {name}\n```\n\n</div>\n",
             words.exercise,
-            exercise.prompt.get(self.lang),
+            words.colon,
+            unwrapped(exercise.prompt.get(self.lang)),
         ))
     }
 
@@ -96,9 +97,31 @@ impl Directives {
     }
 }
 
+/// Joins lines that were broken between two Chinese characters: a browser would show the
+/// break as a space.
+fn unwrapped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let joined = c == '\n'
+            && out.chars().next_back().is_some_and(is_wide)
+            && chars.peek().copied().is_some_and(is_wide);
+        if !joined {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Chinese characters, and punctuation of their width.
+fn is_wide(c: char) -> bool {
+    matches!(c, '\u{3000}'..='\u{303f}' | '\u{3400}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}')
+}
+
 /// The few words that the directives add.
 struct Words {
     exercise: &'static str,
+    colon: &'static str,
     objectives: &'static str,
     facts: fn(u32, &str) -> String,
 }
@@ -108,11 +131,13 @@ impl Words {
         match lang {
             Lang::En => Words {
                 exercise: "Exercise",
+                colon: ": ",
                 objectives: "When you are done, you can:",
                 facts: |minutes, tier| format!("About {minutes} minutes. Needs: {tier}."),
             },
             Lang::ZhCn => Words {
                 exercise: "练习",
+                colon: "：",
                 objectives: "学完之后，你能够：",
                 facts: |minutes, tier| format!("约 {minutes} 分钟。所需条件：{tier}。"),
             },
@@ -161,7 +186,12 @@ mod tests {
         assert!(en.contains("**Exercise 3: Delete a file**"), "{en}");
         assert!(en.contains("glassbox learn check copy-on-write whiteout"), "{en}");
         assert!(en.starts_with("Before\n") && en.contains("\n{{#include x.md}}\n"), "{en}");
-        assert!(directives(Lang::ZhCn).expand(text).unwrap().contains("**练习 3: 删除一个文件**"));
+        assert!(directives(Lang::ZhCn).expand(text).unwrap().contains("**练习 3：删除一个文件**"));
+    }
+
+    #[test]
+    fn chinese_lines_are_joined() {
+        assert_eq!(unwrapped("目录\n树。\n在 a\nb\n\n另\n`x`"), "目录树。在 a\nb\n\n另\n`x`");
     }
 
     #[test]
