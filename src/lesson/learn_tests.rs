@@ -18,7 +18,7 @@ impl Store {
         let dir = tempfile::tempdir().unwrap();
         let store = Store { dir, state: DirState::default() };
         store.write("layer/etc/motd", "welcome\n");
-        store.write("layer/usr/share/box/about", "old\n");
+        store.write("layer/var/log/old", "old\n");
         let mut store = store;
         store.state.images.insert("docker.io/library/box:latest".into(), vec![store.tree("layer")]);
         store
@@ -120,9 +120,9 @@ fn the_lesson_can_be_done_and_reset() {
     finish(&store, "whiteout");
 
     store.run("cow4");
-    store.write("cow4/usr/share/box/mine", "mine\n");
+    store.write("cow4/var/mine", "mine\n");
     assert!(store.hint(&lesson, "opaque").contains("not opaque"));
-    let replaced = store.dir.path().join("cow4/usr/share/box");
+    let replaced = store.dir.path().join("cow4/var");
     rustix::fs::setxattr(&replaced, "trusted.overlay.opaque", b"y", XattrFlags::empty()).unwrap();
     finish(&store, "opaque");
 

@@ -1,3 +1,2 @@
 #!/bin/sh -e
-"$GLASSBOX" run --name cow4 box sh -c \
-    'rm -r /usr/share/box && mkdir /usr/share/box && echo mine > /usr/share/box/mine'
+"$GLASSBOX" run --name cow4 box sh -c 'rm -r /var && mkdir /var && echo mine > /var/mine'
