@@ -5,3 +5,4 @@ pub mod cgroup;
 pub mod cx;
 pub mod host;
 pub mod recorder;
+pub mod seccomp;
