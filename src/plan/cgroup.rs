@@ -168,7 +168,7 @@ pub fn cgroup_ops(facts: &HostFacts, id: &str, resources: &Resources) -> Result<
             };
             if !value.is_empty() {
                 add(
-                    format!("limit-{}", file.replace('.', "-").replace('_', "-")),
+                    format!("limit-{}", file.replace(['.', '_'], "-")),
                     Op::SetLimit { limit: wanted.limit, file: format!("{dir}/{file}"), value: value.clone() },
                 );
             }

@@ -174,8 +174,8 @@ fn cgroup_devices_are_refused_and_allowed() {
     );
     let mut child = waiting(&script);
     enter(&mut group, into.as_ref(), join.as_ref(), child.id());
-    if join.is_some() {
-        let facts = group.evidence(join.as_ref().unwrap());
+    if let Some(join) = &join {
+        let facts = group.evidence(join);
         assert!(facts.iter().any(|f| f.value.text().ends_with(&id("devices"))), "{facts:?}");
     }
     drop(child.stdin.take());

@@ -148,19 +148,51 @@ fn ranges(machine: Machine, abi: Abi, caps: &[&str]) -> Vec<(u32, Verdict)> {
 
 /// A search by halving over sorted runs; the number is in the accumulator.
 fn search(runs: &[(u32, Verdict)]) -> Vec<Insn> {
-    if let [(_, verdict)] = runs {
-        return answer(*verdict);
+    if let Some(code) = compact(runs) {
+        return code;
     }
+    // Conditional jumps reach 255 instructions, an unconditional one any number.
     let (low, high) = runs.split_at(runs.len() / 2);
     let (start, low) = (high[0].0, search(low));
-    let mut code = match u8::try_from(low.len()) {
-        Ok(over) => vec![Insn { jt: over, ..insn(AT_LEAST, start) }],
-        // Conditional jumps reach 255 instructions.
-        Err(_) => vec![Insn { jf: 1, ..insn(AT_LEAST, start) }, insn(JUMP, low.len() as u32)],
-    };
+    let mut code = vec![Insn { jf: 1, ..insn(AT_LEAST, start) }, insn(JUMP, low.len() as u32)];
     code.extend(low);
     code.extend(search(high));
     code
+}
+
+/// The search with each answer written once, after the comparisons: the time to load a filter goes
+/// with its length. `None` when an answer would be out of reach.
+fn compact(runs: &[(u32, Verdict)]) -> Option<Vec<Insn>> {
+    let mut answers: Vec<Verdict> = runs.iter().map(|r| r.1).collect();
+    answers.sort_unstable();
+    answers.dedup();
+    let mut at = runs.len() - 1;
+    let mut places = Vec::new();
+    let mut tail = Vec::new();
+    for verdict in answers {
+        let code = answer(verdict);
+        places.push((verdict, at));
+        at += code.len();
+        tail.extend(code);
+    }
+    let mut code = Vec::new();
+    compare(runs, &places, &mut code)?;
+    code.extend(tail);
+    Some(code)
+}
+
+/// Adds the comparisons of these runs and says where they start, or where the one answer is.
+fn compare(runs: &[(u32, Verdict)], places: &[(Verdict, usize)], code: &mut Vec<Insn>) -> Option<usize> {
+    if let [(_, verdict)] = runs {
+        return places.iter().find(|p| p.0 == *verdict).map(|p| p.1);
+    }
+    let (low, high) = runs.split_at(runs.len() / 2);
+    let here = code.len();
+    code.push(insn(AT_LEAST, high[0].0));
+    let (low, high) = (compare(low, places, code)?, compare(high, places, code)?);
+    let over = |to: usize| u8::try_from(to - here - 1).ok();
+    (code[here].jt, code[here].jf) = (over(high)?, over(low)?);
+    Some(here)
 }
 
 fn answer(verdict: Verdict) -> Vec<Insn> {
