@@ -1,9 +1,18 @@
 //! Images: references, the content store (an OCI image layout), layers and
 //! their safe unpacking, archives, and the built-in image `box`.
 
+pub mod digest;
+mod error;
+#[cfg(feature = "linux")]
+pub mod layers;
+pub mod reference;
+
 use std::path::PathBuf;
 
 use oci_spec::image::ImageConfiguration;
+
+pub use error::ImageError;
+pub use reference::Reference;
 
 /// An image as resolved in a store.
 #[derive(Clone, Debug)]
