@@ -3,7 +3,7 @@
 
 use std::ffi::{CString, OsStr};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
@@ -45,11 +45,6 @@ impl Tree {
     /// Beneath this directory.
     pub fn new(root: OwnedFd) -> Self {
         Tree { root: Rc::new(root), last: None, skipped_xattrs: 0 }
-    }
-
-    /// A handle of the directory itself.
-    pub fn root(&self) -> BorrowedFd<'_> {
-        self.root.as_fd()
     }
 
     /// A handle of a directory below; missing ones are made when `make`.

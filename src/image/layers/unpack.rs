@@ -420,10 +420,14 @@ impl Work<'_> {
             Some(Trip::Headers) => return self.layer("the headers of one entry exceed 4 MiB".into()),
             None => {}
         }
+        let text = error.to_string();
+        let cut = text.contains("entire block") || text.contains("unexpected EOF");
         let reason = match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => "it ends in the middle (truncated)".to_owned(),
+            kind if cut || kind == std::io::ErrorKind::UnexpectedEof => {
+                "it ends in the middle (truncated)".to_owned()
+            }
             // The text may quote the input.
-            _ => format!("it cannot be read: {}", quoted(&error.to_string())),
+            _ => format!("it cannot be read: {}", quoted(&text)),
         };
         self.layer(reason)
     }
