@@ -91,6 +91,11 @@ impl Narrator {
         self.of_op(op, "title", known).unwrap_or_default()
     }
 
+    /// What several operations of this kind are together, as a heading.
+    pub fn group(&self, op: &Op, known: Known<'_>) -> Line {
+        self.of_op(op, "group", known).unwrap_or_else(|| self.title(op, known))
+    }
+
     /// What will happen.
     pub fn about(&self, op: &Op, known: Known<'_>) -> Line {
         match op {

@@ -78,7 +78,8 @@ life_signalled = { $signal } was passed on to the command.
 story_linux = On this host's kernel, Linux { $release }.
 story_model = This is the modelled kernel: everything happens in memory, and nothing on this host changes.
 story_end = The command's exit status is { $status }.
-story_group = { $count } times: { $names }
+story_group = Done for { $count }: { $names }
+story_group_found = Nothing had to be done for { $count }: { $names }
 story_more_calls =
     { $count ->
         [one] … and one more call
@@ -90,11 +91,9 @@ story_more_facts =
        *[other] … and { $count } more facts
     }
 story_rollback = What was built is now taken back, last step first.
-story_failed = FAILED: { $what }
-story_hint = What to do: { $hint }
-story_not_undone = NOT TAKEN BACK: { $what }
-story_found = there already
-story_chapter = Chapter { $number } of { $total }
+story_failed_step = Step { $step }: { $what }
+story_not_undone = Could not be taken back: { $what }
+story_chapter = { $number }/{ $total }
 
 label_why = why
 label_about = next
@@ -106,6 +105,8 @@ label_after = after
 label_hand = by hand
 label_man = man
 label_lesson = lesson
+label_failed = failed
+label_hint = hint
 label_undoing = undo
 label_life = life
 
