@@ -154,6 +154,16 @@ impl Narrator {
         self.say(&format!("phase_{phase}.text"), &[])
     }
 
+    /// How names of a list are divided.
+    pub fn separator(&self) -> String {
+        self.word("list_separator")
+    }
+
+    /// Whether taking this operation back changes anything on the host.
+    pub fn has_undo(&self, op: &Op) -> bool {
+        self.bundle.get_message(op.name()).is_some_and(|m| m.get_attribute("undone").is_some())
+    }
+
     /// What a namespace isolates.
     pub fn isolates(&self, ns: Ns) -> Line {
         self.say(&format!("ns_{}", ns.name()), &[])
@@ -217,7 +227,8 @@ impl Narrator {
         known: Known<'_>,
     ) -> Option<(Line, Vec<FluentError>)> {
         let unfilled = |slot: Slot| self.word(args::slot_message(slot));
-        let args = args::of_op(op, known, &unfilled);
+        let separator = self.separator();
+        let args = args::of_op(op, known, &separator, &unfilled);
         self.try_say(&format!("{}.{attribute}", op.name()), &args)
     }
 

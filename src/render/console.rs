@@ -38,11 +38,14 @@ pub struct Options {
     pub colour: bool,
     /// The terminal is raw (the container's terminal is on it): `\r\n`.
     pub raw: bool,
+    /// At [`Level::Story`], many alike steps are told as one, after the last.
+    /// Off where each step is waited for.
+    pub group: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { level: Level::Story, lang: Lang::En, width: 80, colour: false, raw: false }
+        Options { level: Level::Story, lang: Lang::En, width: 80, colour: false, raw: false, group: true }
     }
 }
 
@@ -168,6 +171,7 @@ impl<W: Write> Console<W> {
             rows.extend(step::why_rows(&current.step, &self.slots, &self.narrator));
         } else if !matches!(op, Op::Undo { .. }) {
             rows.push(self.noted("label_why", self.narrator.why(op, known)));
+            rows.extend(step::isolated(op, &self.narrator));
         }
         rows
     }
@@ -178,7 +182,8 @@ impl<W: Write> Console<W> {
             rows = self.release();
         }
         let mut current = Current::new(step);
-        if self.options.level == Level::Story && group_from(&current.step.op).is_some() {
+        let group = self.options.group && self.options.level == Level::Story;
+        if group && group_from(&current.step.op).is_some() {
             self.current = Some(current);
             return rows;
         }
@@ -296,7 +301,8 @@ impl<W: Write> Console<W> {
                 continue;
             }
             let names: Vec<_> = some.iter().map(|c| member(&c.step.op)).collect();
-            let args = [("count", some.len().into()), ("names", names.join(", ").into())];
+            let names = names.join(&self.narrator.separator());
+            let args = [("count", some.len().into()), ("total", held.len().into()), ("names", names.into())];
             let mut line = self.narrator.say(message, &args);
             line.extend(self.took(some.iter().map(|c| c.micros).sum()));
             rows.push(Row::Noted { margin: std::mem::take(&mut margin), line });
@@ -350,6 +356,11 @@ impl<W: Write> Console<W> {
 
     fn undone(&mut self, step: &StepId, failure: Option<&Failure>) -> Vec<Row> {
         let Some(current) = self.current.take() else { return vec![] };
+        let quiet =
+            current.calls.is_empty() && failure.is_none() && !self.narrator.has_undo(&current.step.op);
+        if quiet && self.options.level == Level::Story {
+            return vec![];
+        }
         let mut rows = Vec::new();
         if self.options.level == Level::Story {
             let changed: Vec<_> = current.calls.iter().filter(|c| c.changes).cloned().collect();

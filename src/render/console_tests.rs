@@ -338,7 +338,14 @@ fn lines_fit_the_screen() {
             for lang in [Lang::En, Lang::ZhCn] {
                 for width in [40, 80, 132] {
                     for line in told(&events, Options { width, ..options(level, lang) }).lines() {
-                        assert!(text_width(line) <= width, "{width}: {line}");
+                        // Only a word of a command stays whole, so that it can be copied.
+                        let word = line
+                            .trim()
+                            .trim_end_matches(" \\")
+                            .trim_start_matches("by hand ")
+                            .trim_start_matches("手动做  ");
+                        let whole = level == Level::Full && !word.contains(' ');
+                        assert!(text_width(line) <= width || whole, "{width}: {line}");
                     }
                 }
             }

@@ -38,6 +38,14 @@ pub enum Row {
         /// Spans at the end that stay.
         keep: usize,
     },
+    /// A command of the shell behind the margin. It is broken only where the
+    /// shell allows it, so that it can be copied; a long word stays whole.
+    Command {
+        /// The word in the margin; may be empty.
+        margin: String,
+        /// The command.
+        text: String,
+    },
 }
 
 /// Columns that a character takes in a terminal: 0, 1 or 2.
@@ -92,13 +100,20 @@ fn row_lines(row: &Row, width: usize) -> Vec<Line> {
             lines
         }
         Row::Heading(line) => {
+            let rule = width.saturating_sub(line_width(line) + 1);
+            if rule == 0 {
+                return wrap(line, width);
+            }
             let mut line = line.clone();
-            let rule = width.saturating_sub(line_width(&line) + 1);
             line.push(Span::new(Label::Dim, format!(" {}", "─".repeat(rule))));
             vec![line]
         }
         Row::Noted { margin, line } => noted(margin, wrap(line, width - MARGIN)),
-        Row::Brief { margin, line, keep } => noted(margin, vec![shorten(line, width - MARGIN, *keep)]),
+        Row::Command { margin, text } => noted(margin, command(text, width - MARGIN)),
+        Row::Brief { margin, line, keep } => {
+            let short = shorten(line, width - MARGIN, *keep);
+            noted(margin, short.map_or_else(|| wrap(line, width - MARGIN), |l| vec![l]))
+        }
     }
 }
 
@@ -117,6 +132,37 @@ fn noted(margin: &str, lines: Vec<Line>) -> Vec<Line> {
             whole
         })
         .collect()
+}
+
+/// Breaks a command between words, outside quotes, with a backslash.
+fn command(text: &str, width: usize) -> Vec<Line> {
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in shell_words(text) {
+        let line = lines.last().map_or(0, |l| text_width(l));
+        // Room for the space and the backslash.
+        if line > 2 && line + 1 + text_width(word) + 2 > width {
+            lines.push("  ".into());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.trim().is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    let last = lines.len() - 1;
+    let end = |n: usize| if n < last { " \\" } else { "" };
+    lines.iter().enumerate().map(|(n, l)| vec![Span::new(Label::Code, format!("{l}{}", end(n)))]).collect()
+}
+
+/// The words of a command, with their quotes.
+fn shell_words(text: &str) -> Vec<&str> {
+    let mut quoted = false;
+    let mut words = text.split(|c: char| {
+        quoted ^= c == '\'';
+        c == ' ' && !quoted
+    });
+    words.by_ref().filter(|w| !w.is_empty()).collect()
 }
 
 fn indented(columns: usize, line: Line) -> Line {
@@ -171,6 +217,9 @@ fn may_break(before: char, after: char) -> bool {
     if before == ' ' {
         return after != ' ';
     }
+    if before == '\u{a0}' || after == '\u{a0}' {
+        return false;
+    }
     let wide = |c| char_width(c) == 2;
     // A space between Chinese and Latin words is a place to break, too, but not twice.
     (wide(before) || wide(after)) && after != ' ' && !NOT_FIRST.contains(after) && !NOT_LAST.contains(before)
@@ -192,24 +241,27 @@ fn line_of(chars: &[(char, Label)]) -> Line {
     line
 }
 
-/// Shortens a line to one line of the screen: the longest span loses its
-/// middle, again and again. The last `keep` spans stay whole.
-pub fn shorten(line: &[Span], width: usize, keep: usize) -> Line {
-    let mut line = line.to_vec();
+/// Shortens a line to one line of the screen: values lose their middle, the
+/// longest first. The last `keep` spans stay whole. `None` if that is not enough.
+pub fn shorten(line: &[Span], width: usize, keep: usize) -> Option<Line> {
     let free = line.len().saturating_sub(keep);
-    // Two rounds of limits: first long values, then anything.
-    for limit in [40, 24, 14, 8, 4] {
-        for span in &mut line[..free] {
-            if text_width(&span.text) > limit && (span.label == Label::Value || limit < 10) {
-                span.text = middle_out(&span.text, limit);
-            }
-            // Shorten no more than is needed.
-        }
-        if line_width(&line) <= width {
-            break;
+    let value = |n: usize, span: &Span| n < free && span.label == Label::Value;
+    let longest =
+        line.iter().enumerate().filter(|(n, s)| value(*n, s)).map(|(_, s)| text_width(&s.text)).max();
+    for limit in (6..=longest.unwrap_or(6)).rev() {
+        let capped = |n: usize, s: &Span| match value(n, s) {
+            true => text_width(&s.text).min(limit),
+            false => text_width(&s.text),
+        };
+        if line.iter().enumerate().map(|(n, s)| capped(n, s)).sum::<usize>() <= width {
+            let short = |(n, s): (usize, &Span)| match value(n, s) && text_width(&s.text) > limit {
+                true => Span { label: s.label, text: middle_out(&s.text, limit) },
+                false => s.clone(),
+            };
+            return Some(line.iter().enumerate().map(short).collect());
         }
     }
-    line
+    (line_width(line) <= width).then(|| line.to_vec())
 }
 
 /// `/var/lib/…/upper`: the end of a path says more than its middle.

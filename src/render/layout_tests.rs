@@ -29,8 +29,18 @@ fn a_brief_line_keeps_its_result() {
         Span::new(Label::Plain, ")"),
         Span::new(Label::Good, " = 0"),
     ];
-    let short = plain(&shorten(&line, 40, 1));
+    let short = plain(&shorten(&line, 40, 1).unwrap());
     assert!(text_width(&short) <= 40 && short.starts_with("mount(/a") && short.ends_with(") = 0"), "{short}");
+}
+
+#[test]
+fn a_command_can_be_copied() {
+    let row = Row::Command { margin: "hand".into(), text: "cmd 'a b  c' --long-option=value /x/y/z".into() };
+    let lines: Vec<_> = layout(&[row], 30).iter().map(|l| plain(l)).collect();
+    assert_eq!(
+        lines,
+        ["  hand    cmd 'a b  c' \\", "            --long-option=value \\", "            /x/y/z"]
+    );
 }
 
 #[test]

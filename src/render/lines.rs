@@ -1,6 +1,6 @@
 //! Calls, facts and times as lines; shared by the renderers for people.
 
-use crate::narrate::{Label, Line, Narrator, Span};
+use crate::narrate::{Label, Line, Narrator, Span, brief_ids};
 use crate::trace::{Call, Fact, Value};
 
 /// `mount(overlay, /x) = 0`, or with names and time in strace's manner. The
@@ -15,7 +15,8 @@ pub fn call(call: &Call, full: bool, narrator: &Narrator) -> Line {
             line.push(Span::new(Label::Key, name));
             line.push(Span::new(Label::Plain, "="));
         }
-        line.push(Span::new(Label::Value, argument(value)));
+        let value = argument(value);
+        line.push(Span::new(Label::Value, if full { value } else { brief_ids(&value) }));
     }
     line.push(Span::new(Label::Plain, ")"));
     let result = match call.errno {

@@ -7,7 +7,7 @@ use super::layout::{Row, layout, table};
 use super::lines;
 use crate::kernel::{Slots, Subject};
 use crate::narrate::{Known, Label, Line, Narrator, Span, lesson, man};
-use crate::plan::{Plan, Step};
+use crate::plan::{Op, Plan, Step};
 use crate::trace::{Fact, Value};
 
 /// Before a step: what is about to happen, and what can be typed.
@@ -68,10 +68,13 @@ pub(super) fn why_rows(step: &Step, slots: &Slots, narrator: &Narrator) -> Vec<R
     let known = Known { slots };
     let mut rows =
         vec![Row::Noted { margin: narrator.word("label_why"), line: narrator.why(&step.op, known) }];
+    rows.extend(isolated(&step.op, narrator));
     let hand = narrator.by_hand(&step.op, known);
-    let commands = hand.commands.into_iter().map(|c| vec![Span::new(Label::Code, c)]);
-    for (n, line) in commands.chain(hand.note).enumerate() {
-        let margin = if n == 0 { narrator.word("label_hand") } else { String::new() };
+    let mut margin = narrator.word("label_hand");
+    for text in hand.commands {
+        rows.push(Row::Command { margin: std::mem::take(&mut margin), text });
+    }
+    if let Some(line) = hand.note {
         rows.push(Row::Noted { margin, line });
     }
     let pages = vec![Span::new(Label::Plain, man(&step.op).join(", "))];
@@ -81,6 +84,21 @@ pub(super) fn why_rows(step: &Step, slots: &Slots, narrator: &Narrator) -> Vec<R
         rows.push(Row::Noted { margin: narrator.word("label_lesson"), line });
     }
     rows
+}
+
+/// What each new namespace isolates.
+pub(super) fn isolated(op: &Op, narrator: &Narrator) -> Option<Row> {
+    let Op::Clone { namespaces, .. } = op else { return None };
+    let mut line: Line = Vec::new();
+    for ns in namespaces {
+        if !line.is_empty() {
+            line.push(Span::new(Label::Plain, " · "));
+        }
+        line.push(Span::new(Label::Value, ns.name()));
+        line.push(Span::new(Label::Plain, ": "));
+        line.extend(narrator.isolates(*ns));
+    }
+    (!line.is_empty()).then(|| Row::Noted { margin: narrator.word("label_isolated"), line })
 }
 
 /// `inspect`: a table of evidence, by where it was read.
