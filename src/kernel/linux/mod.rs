@@ -2,4 +2,5 @@
 //! the only one with `unsafe`.
 
 pub mod cx;
+pub mod net;
 pub mod recorder;
