@@ -13,6 +13,10 @@ use crate::network::{Subnet, names};
 pub fn apply(rec: &mut Recorder, name: &str, address: Ipv4Addr, prefix: u8) -> Result<bool, Failure> {
     let subnet =
         Subnet::new(address, prefix).map_err(|e| Failure::new(format!("make bridge {name}: {e}"), None))?;
+    if !names::is_link_name(name) {
+        return Err(Failure::new(format!("make bridge {name:?}: not a link's name"), Some(Errno::EINVAL))
+            .hint("1 to 15 characters, no slash, colon or space"));
+    }
     if let Some(place) = state::place() {
         place.lock_shared(rec)?;
     }
@@ -82,10 +86,6 @@ fn check_free(nl: &mut Netlink, rec: &mut Recorder, name: &str, subnet: Subnet) 
 }
 
 fn create(nl: &mut Netlink, rec: &mut Recorder, name: &str, address: Ipv4Addr) -> Result<Link, Failure> {
-    if !names::is_link_name(name) {
-        return Err(Failure::new(format!("make bridge {name:?}: not a link's name"), Some(Errno::EINVAL))
-            .hint("1 to 15 characters, no slash, colon or space"));
-    }
     if let Some(place) = state::place() {
         place.mark(rec, &mark(name), "")?;
     }

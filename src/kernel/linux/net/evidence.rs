@@ -6,12 +6,12 @@ use std::path::Path;
 use super::link::{self, Address, Link};
 use super::socket::{Netlink, Refused};
 use super::state::{self, Who};
-use super::{lease, nft, observe, route, slot_address, sysctl};
+use super::{lease, nft, observe, published, route, slot_address, sysctl};
 use crate::kernel::Failure;
 use crate::kernel::linux::cx::Cx;
 use crate::kernel::linux::recorder::Recorder;
 use crate::network::names::show_mac;
-use crate::network::ports::{container_comment, network_comment};
+use crate::network::ports::network_comment;
 use crate::plan::Op;
 use crate::trace::{Fact, Kind, Value};
 
@@ -41,13 +41,17 @@ fn read(op: &Op, cx: &Cx<'_>) -> Result<Vec<Fact>, Failure> {
         Op::CreateBridge { name, .. } => {
             state::with(Who::Host, rec, |nl, rec| bridge(nl, rec, name).map_err(|e| e.at("read")))
         }
-        Op::WriteSysctl { file, .. } => {
-            let path = sysctl::path(file).display().to_string();
-            let key = path.trim_start_matches("/proc/sys/").replace('/', ".");
-            Ok(vec![fact(path, key, sysctl::read(file)?)])
+        Op::WriteSysctl { file, .. } => Ok(vec![parameter(file)?]),
+        Op::CreateNat { table, bridge, .. } => {
+            let comment = network_comment(bridge);
+            let mut facts = rules(rec, table, |r| r.comment == comment)?;
+            facts.push(parameter(&nft::base::route_localnet(bridge))?);
+            Ok(facts)
         }
-        Op::CreateNat { table, bridge, .. } => rules(rec, table, &network_comment(bridge)),
-        Op::PublishPort { table, container, .. } => rules(rec, table, &container_comment(container)),
+        Op::PublishPort { .. } => match published(op) {
+            Some((table, port)) => rules(rec, table, |r| nft::publish::published(r).as_ref() == Some(&port)),
+            None => Ok(Vec::new()),
+        },
         Op::AllocateAddress { leases, prefix, container, .. } => {
             let own = |l: &&lease::Lease| &l.container == container;
             let found = lease::all(Path::new(leases)).map_err(|e| Failure::new("read", Some(e)))?;
@@ -150,9 +154,15 @@ fn veth(nl: &mut Netlink, rec: &mut Recorder, host: &str) -> Result<Vec<Fact>, R
     Ok(facts)
 }
 
-fn rules(rec: &mut Recorder, table: &str, comment: &str) -> Result<Vec<Fact>, Failure> {
+fn parameter(name: &str) -> Result<Fact, Failure> {
+    let path = sysctl::path(name).display().to_string();
+    let key = path.trim_start_matches("/proc/sys/").replace('/', ".");
+    Ok(fact(path, key, sysctl::read(name)?))
+}
+
+fn rules(rec: &mut Recorder, table: &str, wanted: impl Fn(&nft::Rule) -> bool) -> Result<Vec<Fact>, Failure> {
     state::with(Who::Rules, rec, |nl, rec| {
         let rules = nft::rules(nl, rec, table).map_err(|e| e.at("read"))?;
-        Ok(rules.iter().filter(|r| r.comment == comment).map(|r| observe::rule(table, r)).collect())
+        Ok(rules.iter().filter(|r| wanted(r)).map(|r| observe::rule(table, r)).collect())
     })
 }

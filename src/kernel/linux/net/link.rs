@@ -27,6 +27,9 @@ const IFLA_NET_NS_PID: u16 = 19;
 const IFLA_EXT_MASK: u16 = 29;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
+const IFLA_INFO_SLAVE_DATA: u16 = 5;
+const IFLA_BRPORT_MODE: u16 = 4;
 const VETH_INFO_PEER: u16 = 1;
 /// Leaves the counters out of the answer.
 const RTEXT_FILTER_SKIP_STATS: u32 = 8;
@@ -229,6 +232,19 @@ pub fn new_veth(nl: &mut Netlink, rec: &mut Recorder, veth: &Veth<'_>) -> Result
             });
         },
     )
+}
+
+/// Lets a bridge's port send a frame back to where it came from.
+pub fn set_hairpin(nl: &mut Netlink, rec: &mut Recorder, name: &str) -> Result<(), Refused> {
+    let args = || vec![("link", Value::volatile(Kind::Link, name)), ("hairpin", "on".into())];
+    nl.change(rec, About { request: "RTM_NEWLINK", args: &args }, RTM_NEWLINK, 0, |w| {
+        link_header(w, 0, 0, 0);
+        w.text(IFLA_IFNAME, name);
+        w.nest(IFLA_LINKINFO | NLA_F_NESTED, |w| {
+            w.text(IFLA_INFO_SLAVE_KIND, "bridge");
+            w.nest(IFLA_INFO_SLAVE_DATA | NLA_F_NESTED, |w| w.attr(IFLA_BRPORT_MODE, &[1]));
+        });
+    })
 }
 
 /// Deletes a link. That takes the kernel milliseconds: it waits for readers.

@@ -2,10 +2,14 @@
 
 use super::link::{self, Veth};
 use super::state::{self, Who};
+use super::sysctl;
 use crate::kernel::linux::cx::Cx;
 use crate::kernel::linux::recorder::Recorder;
 use crate::kernel::{Errno, Failure};
 use crate::network::names;
+
+/// Whether bridged frames pass the IP rules; exists with br_netfilter only.
+const BRIDGED_FRAMES: &str = "net/bridge/bridge-nf-call-iptables";
 
 /// Makes the pair, in one request.
 pub fn apply(cx: &mut Cx<'_>, host: &str, peer: &str, bridge: &str, mac: &str) -> Result<bool, Failure> {
@@ -28,9 +32,15 @@ pub fn apply(cx: &mut Cx<'_>, host: &str, peer: &str, bridge: &str, mac: &str) -
             } else {
                 failure
             }
-        })
-    })?;
-    Ok(false)
+        })?;
+        // With br_netfilter a bridged frame meets the NAT rules on the bridge, and
+        // a container that uses its own published port is answered through the
+        // very port that it asked from.
+        if sysctl::read(BRIDGED_FRAMES).is_ok_and(|on| on == "1") {
+            link::set_hairpin(nl, rec, host).map_err(|e| e.at(format!("set hairpin mode on {host}")))?;
+        }
+        Ok(false)
+    })
 }
 
 /// Deletes the pair if its host end is still there; with init's namespace gone,

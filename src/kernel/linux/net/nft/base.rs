@@ -57,7 +57,8 @@ fn wanted(bridge: &str, subnet: Subnet) -> Vec<(&'static str, Vec<Expr>)> {
     ]
 }
 
-fn route_localnet(bridge: &str) -> String {
+/// The parameter that lets the host's loopback addresses be routed to a bridge.
+pub fn route_localnet(bridge: &str) -> String {
     format!("net/ipv4/conf/{bridge}/route_localnet")
 }
 
