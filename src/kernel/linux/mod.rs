@@ -3,3 +3,4 @@
 
 pub mod cx;
 pub mod recorder;
+pub mod userland;
