@@ -41,3 +41,4 @@ pub use kernel::LinuxKernel;
 
 #[cfg(test)]
 mod tests;
+pub mod userland;
