@@ -1,103 +1,135 @@
 //! `glassbox learn`: lessons that look at what you have made.
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::fmt::{self, Write};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use crate::lesson::{self, ExerciseResult, Lang, LearnError, Lesson, Lessons, State, say};
+use super::context::Context;
+use super::error::CliError;
+use super::{output, rm, setup};
+use crate::lesson::{self, ExerciseResult, Lang, LearnError, Lesson, Lessons, State, StoreState, say};
 
-/// Learn by doing: lessons whose exercises are checked by looking at your containers.
+/// Learn by doing: lessons whose exercises are checked by looking at your containers
 #[derive(Debug, Args)]
 pub struct LearnArgs {
-    /// Read the lessons of this directory instead of those within the program.
-    #[arg(long, value_name = "DIR", global = true)]
-    pub lessons: Option<PathBuf>,
-    /// What to do.
     #[command(subcommand)]
-    pub command: LearnCommand,
+    command: LearnCommand,
 }
 
-/// What to do with the lessons.
 #[derive(Debug, Subcommand)]
-pub enum LearnCommand {
-    /// List the lessons.
+enum LearnCommand {
+    /// List the lessons
     List {
-        /// How to write it.
+        /// How to write it
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Show a lesson, or one exercise of it.
+    /// Show a lesson, or one exercise of it
     Show {
-        /// The lesson's name.
+        /// The lesson's name
         lesson: String,
-        /// The exercise's name.
+        /// The exercise's name
         exercise: Option<String>,
-        /// How to write it.
+        /// How to write it
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Look whether the exercises are done. The exit code is 0 if they are, else 1.
+    /// Look whether the exercises are done; the status is 0 if they are, else 1
     Check {
-        /// The lesson's name.
+        /// The lesson's name
         lesson: String,
-        /// The exercise's name; all of them if left out.
+        /// The exercise's name; all of them if left out
         exercise: Option<String>,
-        /// How to write it.
+        /// How to write it
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Give a hint that fits what you have made so far.
+    /// Give a hint that fits what you have made so far
     Hint {
-        /// The lesson's name.
+        /// The lesson's name
         lesson: String,
-        /// The exercise's name; the first that is not done if left out.
+        /// The exercise's name; the first that is not done if left out
         exercise: Option<String>,
     },
-    /// Remove the lesson's containers, and no others, to start again.
+    /// Remove the lesson's containers, and no others, to start again
     Reset {
-        /// The lesson's name.
+        /// The lesson's name
         lesson: String,
     },
 }
 
 /// How to write an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
+enum Format {
+    /// For people
     #[default]
     Text,
-    /// For programs.
+    /// For programs
     Json,
 }
 
-/// What the command needs of the rest of the program.
-pub trait LearnHost {
-    /// The containers and images of the store, as they are now.
-    fn state(&mut self) -> anyhow::Result<Box<dyn State>>;
-
-    /// Removes a container of this name, running or not (`rm --force`).
-    fn remove(&mut self, container: &str) -> anyhow::Result<()>;
+impl From<LearnError> for CliError {
+    fn from(e: LearnError) -> Self {
+        CliError::new(format!("failed to {e}"))
+    }
 }
 
-/// Does it, and gives the exit code.
-pub fn run(
-    args: &LearnArgs,
-    lang: Lang,
-    host: &mut dyn LearnHost,
-    out: &mut dyn Write,
-) -> anyhow::Result<u8> {
-    let lessons = match &args.lessons {
+/// A text cannot be written into memory: that does not happen.
+impl From<fmt::Error> for CliError {
+    fn from(e: fmt::Error) -> Self {
+        CliError::new(format!("failed to write the answer: {e}"))
+    }
+}
+
+/// What the command needs of the store.
+trait Host {
+    /// The containers and images as they are now.
+    fn state(&mut self) -> Result<Box<dyn State>, CliError>;
+
+    /// Removes a container of this name, running or not.
+    fn remove(&mut self, container: &str) -> Result<(), CliError>;
+}
+
+struct StoreHost<'a>(&'a Context);
+
+impl Host for StoreHost<'_> {
+    fn state(&mut self) -> Result<Box<dyn State>, CliError> {
+        setup::repair(self.0)?;
+        Ok(Box::new(StoreState::new(&self.0.root, &setup::records(self.0)?)))
+    }
+
+    fn remove(&mut self, container: &str) -> Result<(), CliError> {
+        rm::one(self.0, container, true)
+    }
+}
+
+/// Runs the command.
+pub fn run(context: &Context, args: &LearnArgs) -> Result<u8, CliError> {
+    let lessons = match &context.lessons {
         Some(dir) => Lessons::in_dir(dir)?,
         None => Lessons::embedded().map_err(LearnError::from)?,
     };
-    match &args.command {
+    let mut out = String::new();
+    let status = answer(&args.command, &lessons, context.lang, &mut StoreHost(context), &mut out);
+    // What was done before an error is told too: containers may be gone.
+    output::print(&out)?;
+    status
+}
+
+fn answer(
+    command: &LearnCommand,
+    lessons: &Lessons,
+    lang: Lang,
+    host: &mut dyn Host,
+    out: &mut String,
+) -> Result<u8, CliError> {
+    match command {
         LearnCommand::List { format: Format::Json } => {
             let all: Vec<&Lesson> = lessons.list().collect();
             line_of_json(out, &json!(all))?;
         }
-        LearnCommand::List { format: Format::Text } => list(&lessons, lang, out)?,
+        LearnCommand::List { format: Format::Text } => list(lessons, lang, out)?,
         LearnCommand::Show { lesson, exercise, format } => {
             show(lessons.get(lesson)?, exercise.as_deref(), lang, *format, out)?
         }
@@ -136,7 +168,7 @@ pub fn run(
     Ok(0)
 }
 
-fn line_of_json(out: &mut dyn Write, value: &serde_json::Value) -> io::Result<()> {
+fn line_of_json(out: &mut String, value: &serde_json::Value) -> fmt::Result {
     writeln!(out, "{value:#}")
 }
 
@@ -145,7 +177,7 @@ fn summary(lesson: &Lesson, lang: Lang) -> String {
     say(lang, "learn-summary", &[("minutes", &lesson.minutes.to_string()), ("tier", &tier)])
 }
 
-fn list(lessons: &Lessons, lang: Lang, out: &mut dyn Write) -> io::Result<()> {
+fn list(lessons: &Lessons, lang: Lang, out: &mut String) -> fmt::Result {
     let width = lessons.list().map(|l| l.id.as_str().len()).max().unwrap_or_default();
     for lesson in lessons.list() {
         writeln!(out, "{:width$}  {} ({})", lesson.id, lesson.title.get(lang), summary(lesson, lang))?;
@@ -158,8 +190,8 @@ fn show(
     exercise: Option<&str>,
     lang: Lang,
     format: Format,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
+    out: &mut String,
+) -> Result<(), CliError> {
     if let Some(id) = exercise {
         let exercise = lesson::exercise(lesson, id)?;
         match format {
@@ -190,7 +222,7 @@ fn show(
     Ok(())
 }
 
-fn tell(results: &[ExerciseResult<'_>], lang: Lang, out: &mut dyn Write) -> io::Result<()> {
+fn tell(results: &[ExerciseResult<'_>], lang: Lang, out: &mut String) -> fmt::Result {
     for result in results {
         let verdict = say(lang, if result.passed() { "learn-passed" } else { "learn-failed" }, &[]);
         let exercise = result.exercise;
@@ -242,8 +274,10 @@ fn results_json(results: &[ExerciseResult<'_>], lang: Lang) -> serde_json::Value
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lesson::{Container, DirState, Status, Tree};
     use clap::Parser;
+
+    use crate::lesson::testing::DirState;
+    use crate::lesson::{Container, Status, Tree};
 
     #[derive(Parser)]
     struct Cli {
@@ -252,32 +286,33 @@ mod tests {
     }
 
     #[derive(Default)]
-    struct Host {
+    struct Fake {
         state: DirState,
         removed: Vec<String>,
     }
 
-    impl LearnHost for Host {
-        fn state(&mut self) -> anyhow::Result<Box<dyn State>> {
+    impl Host for Fake {
+        fn state(&mut self) -> Result<Box<dyn State>, CliError> {
             Ok(Box::new(self.state.clone()))
         }
 
-        fn remove(&mut self, container: &str) -> anyhow::Result<()> {
+        fn remove(&mut self, container: &str) -> Result<(), CliError> {
             self.removed.push(container.to_owned());
             Ok(())
         }
     }
 
-    fn learn(host: &mut Host, lang: Lang, args: &[&str]) -> (anyhow::Result<u8>, String) {
+    fn learn(host: &mut Fake, lang: Lang, args: &[&str]) -> (Result<u8, CliError>, String) {
         let cli = Cli::try_parse_from(std::iter::once(&"learn").chain(args)).unwrap();
-        let mut out = Vec::new();
-        let code = run(&cli.learn, lang, host, &mut out);
-        (code, String::from_utf8(out).unwrap())
+        let mut out = String::new();
+        let lessons = Lessons::embedded().unwrap();
+        let code = answer(&cli.learn.command, &lessons, lang, host, &mut out);
+        (code, out)
     }
 
     #[test]
     fn lists_and_shows_in_both_languages() {
-        let mut host = Host::default();
+        let mut host = Fake::default();
         let (code, out) = learn(&mut host, Lang::En, &["list"]);
         assert_eq!(code.unwrap(), 0);
         assert_eq!(out, "copy-on-write  Copy-on-write (20 minutes; needs a Linux host and root)\n");
@@ -292,7 +327,7 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&out).unwrap();
         assert_eq!(json[0]["title"]["zh-CN"], "写时复制");
         let (code, _) = learn(&mut host, Lang::En, &["show", "nothing"]);
-        assert!(code.unwrap_err().to_string().contains("copy-on-write"));
+        assert!(code.unwrap_err().message.contains("copy-on-write"));
     }
 
     #[test]
@@ -302,7 +337,7 @@ mod tests {
         std::fs::create_dir_all(dir.path().join("layer/etc")).unwrap();
         std::fs::create_dir_all(dir.path().join("upper/etc")).unwrap();
         std::fs::write(dir.path().join("layer/etc/motd"), "welcome\n").unwrap();
-        let mut host = Host::default();
+        let mut host = Fake::default();
         let check = ["check", "copy-on-write", "copy-up"];
 
         let (code, out) = learn(&mut host, Lang::En, &check);

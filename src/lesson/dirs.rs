@@ -1,10 +1,9 @@
-//! The state of a real store: records taken by the caller, layers read from disk.
+//! What a directory on disk holds as a layer.
 //!
 //! A container's root user decides what its writable layer holds, and may be
 //! changing it while we look. So every look is one openat2(2) that stays beneath
 //! the layer and follows no link, and all else is asked of that descriptor.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -12,32 +11,8 @@ use std::path::Path;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::state::{CONTENT_LIMIT, Container, Found, State, StateError, Tree, same_image};
+use super::state::{CONTENT_LIMIT, Found};
 use super::text::LayerPath;
-
-/// Containers and images as the store's records say; their trees are on disk.
-#[derive(Clone, Debug, Default)]
-pub struct DirState {
-    /// Every container.
-    pub containers: Vec<Container>,
-    /// Every image by reference: its unpacked layers, uppermost first.
-    pub images: BTreeMap<String, Vec<Tree>>,
-}
-
-impl State for DirState {
-    fn container(&self, name: &str) -> Result<Option<Container>, StateError> {
-        Ok(self.containers.iter().find(|c| c.name == name).cloned())
-    }
-
-    fn image(&self, image: &str) -> Result<Option<Vec<Tree>>, StateError> {
-        Ok(self.images.iter().find(|(name, _)| same_image(name, image)).map(|(_, layers)| layers.clone()))
-    }
-
-    fn look(&self, tree: &Tree, path: &LayerPath) -> Result<Found, StateError> {
-        look_in(Path::new(&tree.0), path)
-            .map_err(|source| StateError { what: format!("{}{path}", tree.0), source })
-    }
-}
 
 /// What the tree beneath `root` holds at `path`, as overlayfs marks it on disk.
 pub fn look_in(root: &Path, path: &LayerPath) -> io::Result<Found> {

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::lesson::{Container, DirState, Lang, Lessons, Status, Tree, Volume};
+use crate::lesson::testing::DirState;
+use crate::lesson::{Container, Lang, Lessons, Status, Tree, Volume};
 
 struct Store {
     dir: tempfile::TempDir,

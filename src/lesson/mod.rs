@@ -12,15 +12,19 @@ mod format;
 mod learn;
 mod place;
 mod state;
+mod store;
+#[cfg(test)]
+pub(crate) mod testing;
 mod text;
 mod words;
 
 pub use check::{Check, Look};
-pub use dirs::{DirState, look_in};
+pub use dirs::look_in;
 pub use format::{Exercise, Hint, Lesson, LessonError, Recording, Tier};
 pub use learn::{ExerciseResult, HintGiven, LearnError, check, exercise, hint, reset};
 pub use place::{EMBEDDED, Lessons};
 pub use state::{CONTENT_LIMIT, Container, Found, State, StateError, Status, Tree, Volume, same_image};
+pub use store::StoreState;
 pub use text::{Id, LANGS, Lang, LayerPath, Line, Text};
 pub(crate) use words::say;
 pub use words::{Evidence, Place, Seen};

@@ -32,14 +32,19 @@ const NONE: &str = "none";
 
 /// The arguments for messages about `op`. `unfilled` gives the words for a slot
 /// that is not filled yet.
-pub(super) fn of_op(op: &Op, known: Known<'_>, unfilled: &dyn Fn(Slot) -> String) -> FluentArgs<'static> {
+pub(super) fn of_op(
+    op: &Op,
+    known: Known<'_>,
+    separator: &str,
+    unfilled: &dyn Fn(Slot) -> String,
+) -> FluentArgs<'static> {
     let mut args = FluentArgs::new();
     for slot in SLOTS {
         let value = known.slots.get(&slot).map_or(NONE.to_owned(), |v| v.text());
         set(&mut args, slot_message(slot), FluentValue::String(Cow::Owned(value)));
     }
     if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(op) {
-        let fill = Fill { known, unfilled, bare: matches!(op, Op::PublishPort { .. }) };
+        let fill = Fill { known, separator, unfilled, bare: matches!(op, Op::PublishPort { .. }) };
         for (name, value) in fields.iter().filter(|(n, _)| *n != "op" && *n != "of") {
             fill.field(&mut args, name, value);
         }
@@ -49,6 +54,7 @@ pub(super) fn of_op(op: &Op, known: Known<'_>, unfilled: &dyn Fn(Slot) -> String
 
 struct Fill<'a> {
     known: Known<'a>,
+    separator: &'a str,
     unfilled: &'a dyn Fn(Slot) -> String,
     /// The operation wants an address without its prefix length.
     bare: bool,
@@ -73,7 +79,7 @@ impl Fill<'_> {
                 let joined = if name == "argv" {
                     shown.iter().map(|a| super::quote(a)).collect::<Vec<_>>().join(" ")
                 } else {
-                    shown.join(", ")
+                    shown.join(self.separator)
                 };
                 text(args, name, if shown.is_empty() { NONE } else { &joined });
                 set(args, &format!("{name}_count"), FluentValue::from(items.len()));
@@ -101,18 +107,34 @@ impl Fill<'_> {
 
     fn string(&self, args: &mut FluentArgs<'static>, name: &str, value: &str) {
         let value = if value.is_empty() { NONE } else { value };
-        text(args, name, value);
+        text(args, name, &brief_ids(value));
         text(args, &format!("{name}_short"), &short(value));
         // A variant's key cannot be an address.
         text(args, &format!("{name}_any"), if value == "0.0.0.0" { "true" } else { "false" });
         let last = value.trim_end_matches('/').rsplit('/').next().filter(|l| !l.is_empty());
-        text(args, &format!("{name}_last"), last.unwrap_or(value));
+        text(args, &format!("{name}_last"), &brief_ids(last.unwrap_or(value)));
     }
 }
 
 /// `10.88.0.2` of `10.88.0.2/16`.
 pub(super) fn without_prefix(address: &str) -> &str {
     address.split_once('/').map_or(address, |(bare, _)| bare)
+}
+
+/// Shortens whole ids and digests (64 digits) to 12, as people read them.
+pub fn brief_ids(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for run in text.split_inclusive(|c: char| !c.is_ascii_hexdigit()) {
+        let digits = run.trim_end_matches(|c: char| !c.is_ascii_hexdigit());
+        if digits.len() == 64 {
+            out.push_str(&digits[..12]);
+            out.push('…');
+            out.push_str(&run[64..]);
+        } else {
+            out.push_str(run);
+        }
+    }
+    out
 }
 
 fn shown(value: &serde_json::Value) -> String {

@@ -85,8 +85,8 @@ pub(super) fn commands(op: &Op, known: Known<'_>) -> Vec<String> {
         Op::WriteSysctl { file, value } => vec![write(file, value)],
         Op::CreateNat { table, bridge, subnet, prefix } => nat(table, bridge, &format!("{subnet}/{prefix}")),
         Op::AllocateAddress { leases, container, .. } => {
-            let lease = format!("{}/{}", leases, bare_address(known).unwrap_or_else(|| "10.88.0.2".into()));
-            vec![format!("set -C; echo {} > {}", quote(container), quote(&lease))]
+            let address = bare_address(known).unwrap_or_else(|| "$ADDRESS".into());
+            vec![format!("set -C; echo {} > {}/{address}", quote(container), q(leases))]
         }
         Op::CreateVeth { host, peer, bridge, mac } => vec![
             format!(
@@ -274,6 +274,8 @@ fn nat(table: &str, bridge: &str, subnet: &str) -> Vec<String> {
         format!("nft add table ip {t}"),
         chain("postrouting", "nat", "postrouting", "srcnat"),
         format!("nft add rule ip {t} postrouting ip saddr {subnet} oifname != {} masquerade", quote(bridge)),
+        chain("prerouting", "nat", "prerouting", "dstnat"),
+        chain("output", "nat", "output", "dstnat"),
         chain("forward", "filter", "forward", "filter"),
         format!("nft add rule ip {t} forward iifname {} accept", quote(bridge)),
         format!("nft add rule ip {t} forward oifname {} ct state established,related accept", quote(bridge)),

@@ -261,7 +261,7 @@ pub fn edges() -> Vec<Op> {
         Op::SetUser { uid: 0, gid: 0, groups: vec![] },
         Op::SetCapabilities { caps: CapSets::default() },
         Op::LoadSeccomp { profile: SeccompProfile::Default { caps: vec![] } },
-        Op::Exec { argv: vec![], env: vec![], cwd: s("/work dir") },
+        Op::Exec { argv: vec![s("true")], env: vec![], cwd: s("/work dir") },
         Op::Supervise { tty: true, interactive: false },
         Op::ReadChanges { upper: s("/u"), lower: vec![] },
     ];

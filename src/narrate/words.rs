@@ -91,6 +91,11 @@ impl Narrator {
         self.of_op(op, "title", known).unwrap_or_default()
     }
 
+    /// What several operations of this kind are together, as a heading.
+    pub fn group(&self, op: &Op, known: Known<'_>) -> Line {
+        self.of_op(op, "group", known).unwrap_or_else(|| self.title(op, known))
+    }
+
     /// What will happen.
     pub fn about(&self, op: &Op, known: Known<'_>) -> Line {
         match op {
@@ -147,6 +152,16 @@ impl Narrator {
     /// What a phase is about.
     pub fn phase_text(&self, phase: Phase) -> Line {
         self.say(&format!("phase_{phase}.text"), &[])
+    }
+
+    /// How names of a list are divided.
+    pub fn separator(&self) -> String {
+        self.word("list_separator")
+    }
+
+    /// Whether taking this operation back changes anything on the host.
+    pub fn has_undo(&self, op: &Op) -> bool {
+        self.bundle.get_message(op.name()).is_some_and(|m| m.get_attribute("undone").is_some())
     }
 
     /// What a namespace isolates.
@@ -212,7 +227,8 @@ impl Narrator {
         known: Known<'_>,
     ) -> Option<(Line, Vec<FluentError>)> {
         let unfilled = |slot: Slot| self.word(args::slot_message(slot));
-        let args = args::of_op(op, known, &unfilled);
+        let separator = self.separator();
+        let args = args::of_op(op, known, &separator, &unfilled);
         self.try_say(&format!("{}.{attribute}", op.name()), &args)
     }
 

@@ -174,3 +174,28 @@ fn locales() {
         assert_eq!(Lang::from_locale(locale), want, "{locale}");
     }
 }
+
+/// Every text of every sample, to be read by a person when it changes.
+#[test]
+fn all_texts() {
+    for lang in LANGS {
+        let narrator = Narrator::new(lang);
+        let slots = filled();
+        let known = Known { slots: &slots };
+        let mut out = String::new();
+        let mut add = |name: &str, line: Line| out.push_str(&format!("{name:8} {}\n", plain(&line)));
+        for op in samples::all().into_iter().chain(samples::edges()) {
+            add("\n#", narrator.title(&op, known));
+            add("about", narrator.about(&op, known));
+            add("did", narrator.did(&op, known, false));
+            add("found", narrator.did(&op, known, true));
+            add("why", narrator.why(&op, known));
+            add("undoing", narrator.undoing(&op, known));
+            add("undone", narrator.undone(&op, known));
+            if let Some(note) = narrator.by_hand(&op, known).note {
+                add("note", note);
+            }
+        }
+        insta::assert_snapshot!(format!("all_texts_{}", lang.name()), out);
+    }
+}

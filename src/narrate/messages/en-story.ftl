@@ -78,7 +78,9 @@ life_signalled = { $signal } was passed on to the command.
 story_linux = On this host's kernel, Linux { $release }.
 story_model = This is the modelled kernel: everything happens in memory, and nothing on this host changes.
 story_end = The command's exit status is { $status }.
-story_group = { $count } times: { $names }
+story_group = { $count } of { $total }: { $names }
+story_group_found = nothing had to be done for { $count } of { $total }: { $names }
+list_separator = { ", " }
 story_more_calls =
     { $count ->
         [one] … and one more call
@@ -90,12 +92,11 @@ story_more_facts =
        *[other] … and { $count } more facts
     }
 story_rollback = What was built is now taken back, last step first.
-story_failed = FAILED: { $what }
-story_hint = What to do: { $hint }
-story_not_undone = NOT TAKEN BACK: { $what }
-story_found = there already
-story_chapter = Chapter { $number } of { $total }
+story_failed_step = { $step } failed to { $what }
+story_not_undone = { $step } could not be taken back: failed to { $what }
+story_chapter = { $number }/{ $total }
 
+label_isolated = apart
 label_why = why
 label_about = next
 label_done = done
@@ -106,13 +107,15 @@ label_after = after
 label_hand = by hand
 label_man = man
 label_lesson = lesson
+label_failed = failed
+label_hint = hint
 label_undoing = undo
 label_life = life
 
 diff_same = unchanged
-time_micros = { $n } µs
-time_millis = { $n } ms
-time_seconds = { $n } s
+time_micros = { $n } µs
+time_millis = { $n } ms
+time_seconds = { $n } s
 
 actor_runtime = glassbox
 actor_init = init
@@ -120,11 +123,11 @@ actor_init = init
 prompt_about = About to happen, step { $number } of { $total }:
 prompt_next = next
 prompt_continue = continue
-prompt_break = break at a phase or step
+prompt_break = break at
 prompt_inspect = inspect
 prompt_why = why
-prompt_shell = shell inside
-prompt_quit = quit and roll back
+prompt_shell = shell
+prompt_quit = undo and quit
 prompt_unknown = { $input } is no command here.
 prompt_empty = Nothing there yet.
 

@@ -26,6 +26,7 @@ unpack_layer =
     .undone = No half-unpacked tree of layer { $index } is left.
 
 use_layer =
+    .group = Use layers
     .title = Use layer { $index }
     .about = Layer { $index } is in the store already; glassbox will use that tree and not copy it.
     .did =
@@ -58,6 +59,7 @@ look_for_kernel =
     .why = An image holds files for user space. If one of them is a kernel (some images carry /boot), nothing will ever boot it here.
 
 make_dir =
+    .group = Make directories
     .title = Make directory { $path_last }
     .about = The directory { $path } will be made, with mode { $mode }, unless it is there.
     .did = The directory { $path } is there, with mode { $mode }.
@@ -89,6 +91,7 @@ mount_overlay =
     .undone = No union is mounted at { $target }.
 
 attach_rootfs =
+    .hand = In a shell the union is mounted at its place at once: no command holds a mount that stands nowhere.
     .title = Attach the union
     .about = Init will attach the detached union at { $target }, in its own mount namespace.
     .did = The union stands at { $target }, in the mount namespace of init.
@@ -211,7 +214,7 @@ create_bridge =
     .title = Make the bridge { $name }
     .about = The bridge { $name } will be made, if it is missing, with address { $address }/{ $prefix }.
     .did = The bridge { $name } is there, with address { $address }/{ $prefix }.
-    .found = The bridge { $name } was there already, as an earlier run made it.
+    .found = The bridge { $name } was there already and is used as it is.
     .why = A bridge is a switch in software. Containers are plugged into it, and its own address is their gateway.
     .undoing = The bridge { $name } is about to be removed, if nothing else uses it.
     .undone = The bridge { $name } is gone, or others still use it.
@@ -328,6 +331,7 @@ bind =
     .undone = { $source } is no longer bound at { $target }.
 
 make_node =
+    .group = Make device nodes
     .title = Make the device { $path_last }
     .about = The { $kind ->
             [c] character
@@ -338,6 +342,7 @@ make_node =
     .why = A node is only a pair of numbers by which the kernel finds the driver. These few give away nothing of the host.
 
 make_symlink =
+    .group = Make symbolic links
     .title = Link { $path_last } to { $target }
     .about = The symbolic link { $path } will be made; it says { $target }.
     .did = { $path } is a link that says { $target }.
@@ -365,6 +370,7 @@ remount_root_readonly =
     .why = What must not change cannot be changed by mistake or by an intruder; what has to be written goes to volumes and tmpfs.
 
 mask_path =
+    .group = Hide paths
     .title = Hide { $path }
     .about = { $path } will be hidden behind something empty, if it exists.
     .did = { $path } is hidden.
@@ -372,6 +378,7 @@ mask_path =
     .why = Some files of /proc and /sys are not divided by any namespace and tell about the whole host.
 
 readonly_path =
+    .group = Protect paths
     .title = Protect { $path }
     .about = { $path } will be made read-only, if it exists.
     .did = { $path } is read-only.

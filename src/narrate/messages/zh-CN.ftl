@@ -22,6 +22,7 @@ unpack_layer =
     .undone = 第 { $index } 层没有留下只解了一半的目录。
 
 use_layer =
+    .group = 使用各层
     .title = 使用第 { $index } 层
     .about = 第 { $index } 层已在仓库里，即将直接使用，不再复制。
     .did =
@@ -52,6 +53,7 @@ look_for_kernel =
     .why = 镜像装的是用户空间的文件。就算里面有个内核（有的镜像带着 /boot），在这里也不会有谁去启动它。
 
 make_dir =
+    .group = 建目录
     .title = 建目录 { $path_last }
     .about = 若 { $path } 不存在，即将建立它，权限 { $mode }。
     .did = 目录 { $path } 已备好，权限 { $mode }。
@@ -77,6 +79,7 @@ mount_overlay =
     .undone = { $target } 处没有联合挂载。
 
 attach_rootfs =
+    .hand = 在 shell 里只能一次挂到位：没有哪个命令能拿着一个还没挂在任何地方的挂载。
     .title = 把联合挂载接上
     .about = init 即将在自己的挂载命名空间里，把游离的联合挂载接到 { $target }。
     .did = 在 init 的挂载命名空间里，联合挂载已接到 { $target }。
@@ -182,7 +185,7 @@ create_bridge =
     .title = 建立网桥 { $name }
     .about = 若没有网桥 { $name }，即将建立它，地址 { $address }/{ $prefix }。
     .did = 网桥 { $name } 已备好，地址 { $address }/{ $prefix }。
-    .found = 网桥 { $name } 本来就在，是先前的运行建的。
+    .found = 网桥 { $name } 本来就在，直接使用。
     .why = 网桥就是软件做的交换机。容器都插在上面，网桥自己的地址就是它们的网关。
     .undoing = 若没有别人在用，即将删除网桥 { $name }。
     .undone = 网桥 { $name } 已不在，或者还有别人在用。
@@ -299,6 +302,7 @@ bind =
     .undone = { $source } 不再绑定在 { $target }。
 
 make_node =
+    .group = 造设备文件
     .title = 造设备文件 { $path_last }
     .about = 即将造出{ $kind ->
             [c] 字符
@@ -309,6 +313,7 @@ make_node =
     .why = 设备文件只是一对号码，内核凭它找到驱动。这几个设备不会泄露宿主机的任何东西。
 
 make_symlink =
+    .group = 建符号链接
     .title = 让 { $path_last } 指向 { $target }
     .about = 即将建立符号链接 { $path }，内容是 { $target }。
     .did = 符号链接 { $path } 的内容是 { $target }。
@@ -336,6 +341,7 @@ remount_root_readonly =
     .why = 不该变的，误操作改不了，入侵者也改不了；要写的东西放到卷和 tmpfs 里。
 
 mask_path =
+    .group = 遮住一些路径
     .title = 遮住 { $path }
     .about = 若 { $path } 存在，即将用一个空的东西把它遮住。
     .did = { $path } 已遮住。
@@ -343,6 +349,7 @@ mask_path =
     .why = /proc 和 /sys 里有些文件不受任何命名空间划分，透露的是整台宿主机的情况。
 
 readonly_path =
+    .group = 保护一些路径
     .title = 保护 { $path }
     .about = 若 { $path } 存在，即将设为只读。
     .did = { $path } 已是只读。
