@@ -6,5 +6,6 @@
 
 mod bad_input;
 mod fault;
+mod lessons;
 mod run;
 mod support;

@@ -42,9 +42,22 @@ impl Place {
         command
             .env("GLASSBOX", &self.glassbox)
             .env("GLASSBOX_ROOT", self.dir.path().join("store"))
+            .env("GLASSBOX_RUN_ROOT", self.dir.path().join("run"))
+            .env("LC_ALL", "C.UTF-8")
             .env("TMPDIR", self.dir.path().join("tmp"))
             .current_dir(self.dir.path().join("tmp"))
             .stdin(Stdio::null());
+        command
+    }
+
+    /// The same in a network namespace of its own: bridges and rules of these runs must not
+    /// stay on the host.
+    fn apart(&self, program: impl AsRef<OsStr>, tier: Tier) -> Command {
+        if tier != Tier::Root {
+            return self.command(program);
+        }
+        let mut command = self.command("unshare");
+        command.arg("--net").arg("--").arg(program);
         command
     }
 
@@ -103,7 +116,7 @@ fn solve(place: &Place, name: &str, lesson: &Lesson) -> Result<()> {
             .lessons
             .join(name)
             .join(lesson.solution(position).context("an exercise without a position")?);
-        let output = place.command("sh").arg("-e").arg(&script).output().context("failed to run sh")?;
+        let output = place.apart("sh", lesson.tier).arg("-e").arg(&script).output().context("failed to run the solution")?;
         ensure!(
             output.status.success(),
             "{} failed: {}",
@@ -131,7 +144,7 @@ pub fn record(project: &Path, with: &With, only: Option<&str>) -> Result<()> {
         for recording in &lesson.recordings {
             let file = dir.join(format!("{}.jsonl", recording.id));
             let fresh = place.dir.path().join("tmp/trace.jsonl");
-            let mut command = place.command(&place.glassbox);
+            let mut command = place.apart(&place.glassbox, lesson.tier);
             command.arg("--deterministic");
             if lesson.tier == Tier::Model {
                 command.arg("--model");
