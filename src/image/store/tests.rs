@@ -183,7 +183,7 @@ fn what_a_dead_process_left_is_swept() {
 }
 
 /// Runs in a mount namespace of its own: unshare(2) is per thread.
-fn in_own_mounts(test: impl FnOnce(&Path) + Send) {
+pub fn in_own_mounts(test: impl FnOnce(&Path) + Send) {
     use nix::mount::{MsFlags, mount};
     use nix::sched::{CloneFlags, unshare};
 
