@@ -32,8 +32,18 @@ pub enum Who {
 struct State {
     sockets: [Option<Netlink>; 3],
     place: Option<Rc<Place>>,
-    lock: Option<OwnedFd>,
+    lock: Option<Lock>,
     held: Vec<(String, OwnedFd)>,
+}
+
+/// A locked directory. A clone of this process may hold the same open file, so
+/// closing it is not enough to unlock it.
+struct Lock(OwnedFd);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(self.0.as_fd(), FlockOperation::Unlock);
+    }
 }
 
 thread_local! {
@@ -112,7 +122,7 @@ impl Place {
     /// Says that this run is about to make the thing, which was `before`.
     pub fn mark(&self, rec: &mut Recorder, thing: &str, before: &str) -> Result<(), Failure> {
         let path = self.mark_file(thing);
-        file::write(rec, &path, &format!("{}\n{before}\n", self.container), 0o600)
+        file::write(rec, &path, &self.container, &format!("{}\n{before}\n", self.container), 0o600)
             .map_err(|e| Failure::new(format!("write {}", path.display()), Some(e)))
     }
 
@@ -152,32 +162,26 @@ impl Place {
     }
 
     fn lock(&self, rec: &mut Recorder, how: FlockOperation) -> Result<(), Errno> {
-        let fd = match STATE.with_borrow_mut(|s| s.lock.take()) {
-            Some(fd) => fd,
+        let lock = match STATE.with_borrow_mut(|s| s.lock.take()) {
+            Some(lock) => lock,
             None => {
                 file::make_dirs(rec, &self.leases)?;
-                rustix::fs::open(
-                    &self.leases,
-                    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-                    Mode::empty(),
-                )?
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                Lock(rustix::fs::open(&self.leases, flags, Mode::empty())?)
             }
         };
         let name = match how {
             FlockOperation::LockShared => "LOCK_SH",
             _ => "LOCK_EX|LOCK_NB",
         };
-        let args = || vec![("fd", Value::volatile(Kind::Fd, fd.as_raw_fd())), ("operation", name.into())];
-        rec.read("flock", args, zero, || rustix::fs::flock(fd.as_fd(), how))?;
-        STATE.with_borrow_mut(|s| s.lock = Some(fd));
+        let args = || vec![("fd", Value::volatile(Kind::Fd, lock.0.as_raw_fd())), ("operation", name.into())];
+        rec.read("flock", args, zero, || rustix::fs::flock(lock.0.as_fd(), how))?;
+        STATE.with_borrow_mut(|s| s.lock = Some(lock));
         Ok(())
     }
 }
 
 /// Lets go of the lock.
 pub fn unlock() {
-    if let Some(fd) = STATE.with_borrow_mut(|s| s.lock.take()) {
-        // A clone of this process may hold the same open file: unlock it, not only close it.
-        let _ = rustix::fs::flock(fd.as_fd(), FlockOperation::Unlock);
-    }
+    STATE.with_borrow_mut(|s| s.lock = None);
 }

@@ -55,7 +55,7 @@ fn a_container_reaches_the_gateway_and_says_so() {
             assert_shows(
                 &facts,
                 &[
-                    "netlink RTM_GETLINK: link lo = up, running",
+                    "netlink RTM_GETLINK: link lo = up",
                     "netlink RTM_GETADDR: address of eth0 = 10.88.0.2/16",
                     &format!("netlink RTM_GETLINK: mac of eth0 = {mac}"),
                     "netlink RTM_GETROUTE: route default = via 10.88.0.1 dev eth0",
@@ -177,6 +177,8 @@ fn a_run_being_set_up_keeps_the_network() {
                 state::Place::new("bbbb", Path::new(&leases)).lock_shared(&mut Recorder::off()).unwrap();
                 ready.send(()).unwrap();
                 let _ = end.recv();
+                // Not left to the end of the thread: its locals outlive the scope.
+                state::unlock();
             });
             wait.recv().unwrap();
             let op = first.host_ops()[0].clone();
