@@ -45,6 +45,7 @@ fn read(op: &Op, cx: &Cx<'_>) -> Result<Vec<Fact>, Failure> {
         Op::CreateNat { table, bridge, .. } => {
             let comment = network_comment(bridge);
             let mut facts = rules(rec, table, |r| r.comment == comment)?;
+            facts.extend(rules(rec, nft::foreign::TABLE, |r| r.comment == comment)?);
             facts.push(parameter(&nft::base::route_localnet(bridge))?);
             Ok(facts)
         }

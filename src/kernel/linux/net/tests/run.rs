@@ -246,7 +246,7 @@ fn parallel_first_runs_share_one_network() {
                 .collect();
             let left: Vec<(Ipv4Addr, Run)> = runs.into_iter().filter_map(|r| r.join().unwrap()).collect();
             let rules = observe::rules(TABLE).unwrap();
-            assert_eq!(rules.len(), 7, "{rules:#?}");
+            assert_eq!(rules.len(), 8, "{rules:#?}");
             for (address, run) in &left {
                 serve(&run.namespace, 80);
                 assert_eq!(ask(*address, 80).unwrap(), "10.88.0.1");
