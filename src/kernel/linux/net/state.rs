@@ -32,6 +32,7 @@ pub enum Who {
 struct State {
     sockets: [Option<Netlink>; 3],
     place: Option<Rc<Place>>,
+    table: Option<String>,
     lock: Option<Lock>,
     held: Vec<(String, OwnedFd)>,
 }
@@ -58,7 +59,11 @@ pub fn begin(plan: &Plan) {
         _ => None,
     });
     let place = leases.map(|leases| Rc::new(Place { container: plan.container.clone(), leases }));
-    STATE.with_borrow_mut(|s| *s = State { place, ..State::default() });
+    let table = plan.steps.iter().find_map(|s| match &s.op {
+        Op::CreateNat { table, .. } => Some(table.clone()),
+        _ => None,
+    });
+    STATE.with_borrow_mut(|s| *s = State { place, table, ..State::default() });
 }
 
 /// Closes the sockets, lets go of the lock and of held ports.
@@ -99,6 +104,11 @@ pub fn place() -> Option<Rc<Place>> {
     STATE.with_borrow(|s| s.place.clone())
 }
 
+/// The nftables table of the plan's network.
+pub fn table() -> Option<String> {
+    STATE.with_borrow(|s| s.table.clone())
+}
+
 /// Where a network's leases and marks are, and for which container we work.
 ///
 /// A mark beside the leases says which container's run made something that the
@@ -117,6 +127,11 @@ impl Place {
 
     fn mark_file(&self, thing: &str) -> PathBuf {
         self.leases.with_file_name(format!("made.{}", thing.replace('/', ".")))
+    }
+
+    /// The lease directory.
+    pub fn leases(&self) -> &Path {
+        &self.leases
     }
 
     /// Says that this run is about to make the thing, which was `before`.

@@ -70,6 +70,17 @@ fn a_container_reaches_the_gateway_and_says_so() {
         });
         assert_eq!(shown(&observe::of_process(run.namespace.pid()).unwrap()).len(), 7);
 
+        let all = observe::network(&run.slots);
+        assert_shows(
+            &all,
+            &[
+                "netlink RTM_GETLINK: container: link eth0 = veth, up",
+                "netlink RTM_GETLINK: link glass0 = bridge, up",
+                "netlink RTM_GETLINK: link gbaaaa = veth, up, port of glass0",
+                &format!("{}: lease 10.88.0.2 = aaaa", run.leases),
+            ],
+        );
+
         serve(&run.namespace, 80);
         assert_eq!(ask(run.address(), 80).unwrap(), "10.88.0.1");
     });
