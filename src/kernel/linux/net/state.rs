@@ -37,13 +37,15 @@ struct State {
     held: Vec<(String, OwnedFd)>,
 }
 
-/// A locked directory. A clone of this process may hold the same open file, so
-/// closing it is not enough to unlock it.
-struct Lock(OwnedFd);
+/// A directory locked by a process. A clone of that process may hold the same
+/// open file: so closing it is not enough to unlock it, and the clone must not.
+struct Lock(OwnedFd, u32);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        let _ = rustix::fs::flock(self.0.as_fd(), FlockOperation::Unlock);
+        if self.1 == std::process::id() {
+            let _ = rustix::fs::flock(self.0.as_fd(), FlockOperation::Unlock);
+        }
     }
 }
 
@@ -182,7 +184,7 @@ impl Place {
             None => {
                 file::make_dirs(rec, &self.leases)?;
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-                Lock(rustix::fs::open(&self.leases, flags, Mode::empty())?)
+                Lock(rustix::fs::open(&self.leases, flags, Mode::empty())?, std::process::id())
             }
         };
         let name = match how {
