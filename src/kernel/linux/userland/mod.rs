@@ -461,6 +461,10 @@ impl Sys for LinuxSys {
         Ok(nix::mount::umount(target)?)
     }
 
+    fn sync(&self) {
+        unistd::sync();
+    }
+
     fn links(&self) -> SysResult<Vec<LinkInfo>> {
         query::links()
     }
