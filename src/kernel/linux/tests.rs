@@ -2,6 +2,9 @@
 //! own with one thread, because clone3 copies only the calling thread; the
 //! test here looks at what it printed and what it left.
 
+#![expect(clippy::print_stdout, reason = "the cases speak to the test that started them")]
+#![expect(clippy::type_complexity)]
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -185,6 +188,7 @@ fn case() {
         "off" => (Watch::Off, OverlayStyle::Detached, &["sh", "-c", SCRIPT]),
         "watched" => (Watch::BeforeAndAfter, OverlayStyle::Detached, &["sh", "-c", SCRIPT]),
         "options" => (Watch::Off, OverlayStyle::Options, &["sh", "-c", SCRIPT]),
+        "one" => (Watch::Off, OverlayStyle::Detached, &["/bin/true"]),
         "tty" => (Watch::After, OverlayStyle::Detached, &["sh", "-c", "test -t 0 && test -t 1 && echo tty"]),
         "missing" => (Watch::Off, OverlayStyle::Detached, &["no-such-program"]),
         "missing-watched" => (Watch::After, OverlayStyle::Detached, &["no-such-program"]),
@@ -192,7 +196,7 @@ fn case() {
         "refused" => (Watch::After, OverlayStyle::Detached, &["/bin/not-executable"]),
         _ => panic!("no case {name}"),
     };
-    let layers = if name == "tty" { 1 } else { 130 };
+    let layers = if matches!(name, "tty" | "one") { 1 } else { 130 };
     let plan = plan(dir, layers, style, argv, name == "tty");
     match drive(&plan, watch) {
         (Ok((status, applied)), lives) => {
