@@ -11,7 +11,7 @@
 
 mod beneath;
 mod calls;
-mod cgroup;
+pub mod cgroup;
 mod clone;
 pub mod cx;
 mod dev;
@@ -19,6 +19,7 @@ mod dispatch;
 mod evidence;
 mod exec;
 mod files;
+pub mod host;
 mod init;
 mod kernel;
 mod layers;
@@ -28,7 +29,7 @@ mod net;
 mod observe;
 mod protocol;
 pub mod recorder;
-mod seccomp;
+pub mod seccomp;
 mod security;
 mod state;
 mod supervise;
