@@ -25,7 +25,7 @@ mod kernel;
 mod layers;
 mod mount_options;
 mod mounts;
-mod net;
+pub mod net;
 mod observe;
 mod protocol;
 pub mod recorder;
