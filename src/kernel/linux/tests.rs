@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use super::LinuxKernel;
 use crate::kernel::{Applied, Kernel, Slots, StepFailure, Watch};
-use crate::plan::op::{CapSets, MountRole, Ns, OverlayStyle, Slot};
+use crate::plan::op::{CapSets, CgroupVersion, MountRole, Ns, OverlayStyle, SeccompProfile, Slot};
 use crate::plan::{Actor, Op, PLAN_VERSION, Phase, Plan, Step, StepId};
 use crate::trace::Life;
 
@@ -46,7 +46,23 @@ fn plan(dir: &Path, layers: usize, style: OverlayStyle, argv: &[&str], tty: bool
         cgroup: None,
     };
     let none = CapSets::default();
-    let mut ops = vec![(Actor::Runtime, Op::ReadHostKernel)];
+    // v1 needs a join after clone3; in v2 init is born in its cgroup.
+    let host = super::host::facts().unwrap();
+    let pids = host.cgroups.iter().find(|c| c.controllers.iter().any(|c| c == "pids")).unwrap();
+    let cgroup = cgroup_of(&pids.mount, dir);
+    let create = Op::CreateCgroup {
+        version: pids.version,
+        controllers: pids.controllers.clone(),
+        path: cgroup.clone(),
+    };
+    let join = Op::JoinCgroup { files: vec![format!("{cgroup}/cgroup.procs")] };
+    let clone = match (clone, pids.version) {
+        (Op::Clone { namespaces, .. }, CgroupVersion::V2) => {
+            Op::Clone { namespaces, cgroup: Some(cgroup.clone()) }
+        }
+        (clone, _) => clone,
+    };
+    let mut ops = vec![(Actor::Runtime, Op::ReadHostKernel), (Actor::Runtime, create.clone())];
     for (name, mode) in [("", 0o711), ("upper", 0o755), ("work", 0o700), ("rootfs", 0o755)] {
         ops.push((
             Actor::Runtime,
@@ -57,17 +73,20 @@ fn plan(dir: &Path, layers: usize, style: OverlayStyle, argv: &[&str], tty: bool
         OverlayStyle::Detached => {
             ops.push((Actor::Runtime, overlay));
             ops.push((Actor::Runtime, clone));
+            ops.push((Actor::Runtime, join));
             ops.push((Actor::Init, Op::MakeMountsPrivate));
             ops.push((Actor::Init, Op::AttachRootfs { target: root.clone() }));
         }
         OverlayStyle::Options => {
             ops.push((Actor::Runtime, clone));
+            ops.push((Actor::Runtime, join));
             ops.push((Actor::Init, Op::MakeMountsPrivate));
             ops.push((Actor::Init, overlay));
         }
     }
     let node = |path: &str, minor| Op::MakeNode { path: at(path), kind: 'c', major: 1, minor, mode: 0o666 };
     let mut init = vec![
+        Op::SetLinkUp { link: "lo".to_owned() },
         mount(MountRole::Proc, "proc", "/proc", &["nosuid", "noexec", "nodev"]),
         mount(MountRole::Dev, "tmpfs", "/dev", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
         mount(
@@ -101,6 +120,7 @@ fn plan(dir: &Path, layers: usize, style: OverlayStyle, argv: &[&str], tty: bool
         Op::SetUser { uid: 1000, gid: 100, groups: vec![100, 7] },
         Op::SetCapabilities { caps: none },
         Op::SetNoNewPrivs,
+        Op::LoadSeccomp { profile: SeccompProfile::Default { caps: Vec::new() } },
         Op::Exec {
             argv: argv.iter().map(|a| (*a).to_owned()).collect(),
             env: vec!["PATH=/bin".to_owned(), "HOME=/".to_owned()],
@@ -114,6 +134,8 @@ fn plan(dir: &Path, layers: usize, style: OverlayStyle, argv: &[&str], tty: bool
         of: Box::new(Op::Clone { namespaces: Vec::new(), cgroup: None }),
     };
     ops.push((Actor::Runtime, undo));
+    let undo = Op::Undo { step: StepId("cgroup".to_owned()), of: Box::new(create) };
+    ops.push((Actor::Runtime, undo));
     ops.push((Actor::Runtime, Op::RemoveContainer { path: own(dir, "").trim_end_matches('/').to_owned() }));
     let steps = ops
         .into_iter()
@@ -126,6 +148,10 @@ fn plan(dir: &Path, layers: usize, style: OverlayStyle, argv: &[&str], tty: bool
         })
         .collect();
     Plan { version: PLAN_VERSION, container: ID.to_owned(), steps }
+}
+
+fn cgroup_of(mount: &str, dir: &Path) -> String {
+    format!("{mount}/glassbox-test{}", dir.file_name().unwrap().to_str().unwrap())
 }
 
 fn layer_name(n: usize) -> String {
@@ -236,6 +262,9 @@ fn run(name: &str) -> Output {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!mounts.contains(path), "{name} left a mount");
     assert!(!dir.path().join(ID).exists(), "{name} left the container: {}", shown(&output));
+    for mount in super::host::facts().unwrap().cgroups {
+        assert!(!Path::new(&cgroup_of(&mount.mount, dir.path())).exists(), "{name} left a cgroup");
+    }
     // A process of the container would have its union or its volume in sight.
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let seen = std::fs::read_to_string(entry.path().join("mountinfo")).unwrap_or_default();
@@ -301,6 +330,7 @@ fn a_watched_run_tells_its_calls_and_reads_them_back() {
         assert!(calls.contains(&name), "{name} is missing in {calls:?}");
     }
     let facts = || applied.iter().flat_map(|a| &a.after);
+    assert!(facts().any(|f| f.key == "Seccomp" && f.value.text() == "2"));
     assert!(facts().any(|f| f.key == "NoNewPrivs" && f.value.text() == "1"));
     assert!(facts().any(|f| f.key.starts_with("mount /") && f.value.text().starts_with("overlay ")));
     let namespaces: Vec<String> =
