@@ -214,6 +214,7 @@ fn case() {
         "off" => (Watch::Off, OverlayStyle::Detached, &["sh", "-c", SCRIPT]),
         "watched" => (Watch::BeforeAndAfter, OverlayStyle::Detached, &["sh", "-c", SCRIPT]),
         "options" => (Watch::Off, OverlayStyle::Options, &["sh", "-c", SCRIPT]),
+        "abandoned" => (Watch::After, OverlayStyle::Detached, &["/bin/true"]),
         "one" => (Watch::Off, OverlayStyle::Detached, &["/bin/true"]),
         "tty" => (Watch::After, OverlayStyle::Detached, &["sh", "-c", "test -t 0 && test -t 1 && echo tty"]),
         "missing" => (Watch::Off, OverlayStyle::Detached, &["no-such-program"]),
@@ -222,6 +223,9 @@ fn case() {
         "refused" => (Watch::After, OverlayStyle::Detached, &["/bin/not-executable"]),
         _ => panic!("no case {name}"),
     };
+    if name == "abandoned" {
+        abandon(&plan(dir, 1, style, argv, false));
+    }
     let layers = if matches!(name, "tty" | "one") { 1 } else { 130 };
     let plan = plan(dir, layers, style, argv, name == "tty");
     match drive(&plan, watch) {
@@ -239,10 +243,58 @@ fn case() {
     }
 }
 
+/// Dies by SIGKILL between two steps of init.
+fn abandon(plan: &Plan) -> ! {
+    let mut kernel = LinuxKernel::new("/nonexistent");
+    kernel.begin(plan, Watch::After);
+    let mut slots = Slots::new();
+    for step in &plan.steps {
+        kernel.apply(step, &mut slots, &mut |_| {}).unwrap();
+        if matches!(step.op, Op::PivotRoot { .. }) {
+            break;
+        }
+    }
+    println!("init {}", slots[&Slot::InitPid]);
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
+    unreachable!("killed");
+}
+
+#[test]
+#[ignore = "root"]
+fn init_dies_with_the_runtime_and_another_one_undoes_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    prepare(dir.path(), 1);
+    let output = start("abandoned", dir.path());
+    let text = text(&output);
+    let init: i32 = text.lines().find_map(|l| l.strip_prefix("init ")).unwrap().parse().unwrap();
+    // The kernel has sent the signal; the process may still be on its way out.
+    if let Some(pid) = rustix::process::Pid::from_raw(init)
+        && let Ok(pidfd) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
+    {
+        let mut fds = [rustix::event::PollFd::new(&pidfd, rustix::event::PollFlags::IN)];
+        let limit = rustix::event::Timespec { tv_sec: 10, tv_nsec: 0 };
+        assert_eq!(rustix::event::poll(&mut fds, Some(&limit)).unwrap(), 1, "init lives on");
+    }
+    assert!(dir.path().join(ID).exists());
+    let plan = plan(dir.path(), 1, OverlayStyle::Detached, &["/bin/true"], false);
+    let mut kernel = LinuxKernel::new("/nonexistent");
+    kernel.begin(&plan, Watch::Off);
+    for step in plan.steps.iter().rev() {
+        kernel.undo(&step.op, &Slots::new()).unwrap();
+    }
+    nothing_left("abandoned", dir.path(), &output);
+}
+
 /// Runs a case and checks that it leaves nothing.
 fn run(name: &str) -> Output {
     let dir = tempfile::tempdir().unwrap();
     prepare(dir.path(), 130);
+    let output = start(name, dir.path());
+    nothing_left(name, dir.path(), &output);
+    output
+}
+
+fn start(name: &str, dir: &Path) -> Output {
     let child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
@@ -251,26 +303,28 @@ fn run(name: &str) -> Output {
             "--nocapture",
             "--test-threads=1",
         ])
-        .env(CASE, format!("{name} {}", dir.path().display()))
+        .env(CASE, format!("{name} {}", dir.display()))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let output = child.wait_with_output().unwrap();
-    let path = dir.path().to_str().unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn nothing_left(name: &str, dir: &Path, output: &Output) {
+    let path = dir.to_str().unwrap();
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!mounts.contains(path), "{name} left a mount");
-    assert!(!dir.path().join(ID).exists(), "{name} left the container: {}", shown(&output));
+    assert!(!dir.join(ID).exists(), "{name} left the container: {}", shown(output));
     for mount in super::host::facts().unwrap().cgroups {
-        assert!(!Path::new(&cgroup_of(&mount.mount, dir.path())).exists(), "{name} left a cgroup");
+        assert!(!Path::new(&cgroup_of(&mount.mount, dir)).exists(), "{name} left a cgroup");
     }
     // A process of the container would have its union or its volume in sight.
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let seen = std::fs::read_to_string(entry.path().join("mountinfo")).unwrap_or_default();
         assert!(!seen.contains(path), "{name} left process {:?}", entry.file_name());
     }
-    output
 }
 
 fn text(output: &Output) -> String {
