@@ -5,12 +5,13 @@
 #![expect(clippy::print_stdout, reason = "the cases speak to the test that started them")]
 #![expect(clippy::type_complexity)]
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use super::LinuxKernel;
 use crate::kernel::{Applied, Kernel, Slots, StepFailure, Watch};
-use crate::plan::op::{CapSets, CgroupVersion, MountRole, Ns, OverlayStyle, SeccompProfile, Slot};
+use crate::plan::op::{CapSets, CgroupVersion, IdMap, MountRole, Ns, OverlayStyle, SeccompProfile, Slot};
 use crate::plan::{Actor, Op, PLAN_VERSION, Phase, Plan, Step, StepId};
 use crate::trace::Life;
 
@@ -192,6 +193,11 @@ fn prepare(dir: &Path, layers: usize) {
         std::os::unix::fs::symlink("busybox", bin.join(name)).unwrap();
     }
     std::fs::write(bin.join("not-executable"), "x").unwrap();
+    for (name, text) in [("garbage", "\0\0"), ("no-interpreter", "#!/nowhere\n")] {
+        std::fs::write(bin.join(name), text).unwrap();
+        std::fs::set_permissions(bin.join(name), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
+    }
     std::fs::create_dir(dir.join("volume")).unwrap();
     std::fs::write(dir.join("volume/file"), "from the host\n").unwrap();
     std::fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -207,7 +213,7 @@ const SCRIPT: &str = "echo pid $$; hostname; id; pwd; cat /data/inner/file; \
 #[ignore = "root"]
 fn case() {
     let Ok(case) = std::env::var(CASE) else { return };
-    println!();
+    println!("\nthread {}", rustix::thread::gettid());
     let (name, dir) = case.split_once(' ').unwrap();
     let dir = Path::new(dir);
     let (watch, style, argv): (Watch, OverlayStyle, &[&str]) = match name {
@@ -215,11 +221,20 @@ fn case() {
         "watched" => (Watch::BeforeAndAfter, OverlayStyle::Detached, &["sh", "-c", SCRIPT]),
         "options" => (Watch::Off, OverlayStyle::Options, &["sh", "-c", SCRIPT]),
         "abandoned" => (Watch::After, OverlayStyle::Detached, &["/bin/true"]),
+        "user" => (Watch::After, OverlayStyle::Detached, &["sh", "-c", SCRIPT]),
         "one" => (Watch::Off, OverlayStyle::Detached, &["/bin/true"]),
         "tty" => (Watch::After, OverlayStyle::Detached, &["sh", "-c", "test -t 0 && test -t 1 && echo tty"]),
         "missing" => (Watch::Off, OverlayStyle::Detached, &["no-such-program"]),
         "missing-watched" => (Watch::After, OverlayStyle::Detached, &["no-such-program"]),
         "killed" => (Watch::Off, OverlayStyle::Detached, &["sh", "-c", "sh -c 'kill -9 $$'; exit $?"]),
+        "garbage" => (Watch::Off, OverlayStyle::Detached, &["garbage"]),
+        "garbage-watched" => (Watch::After, OverlayStyle::Detached, &["garbage"]),
+        "no-interpreter" => (Watch::Off, OverlayStyle::Detached, &["no-interpreter"]),
+        "signal" => (
+            Watch::Off,
+            OverlayStyle::Detached,
+            &["sh", "-c", "trap 'exit 42' TERM; busybox sleep 1000 & echo ready; wait"],
+        ),
         "refused" => (Watch::After, OverlayStyle::Detached, &["/bin/not-executable"]),
         _ => panic!("no case {name}"),
     };
@@ -228,6 +243,7 @@ fn case() {
     }
     let layers = if matches!(name, "tty" | "one") { 1 } else { 130 };
     let plan = plan(dir, layers, style, argv, name == "tty");
+    let plan = if name == "user" { with_user_namespace(plan) } else { plan };
     match drive(&plan, watch) {
         (Ok((status, applied)), lives) => {
             println!("status {status}");
@@ -241,6 +257,19 @@ fn case() {
             println!("failed {step} {} {}", failed.failure.status, failed.failure);
         }
     }
+}
+
+/// The same, in a user namespace whose ids are the host's.
+fn with_user_namespace(mut plan: Plan) -> Plan {
+    let at = plan.steps.iter().position(|s| matches!(s.op, Op::Clone { .. })).unwrap();
+    if let Op::Clone { namespaces, .. } = &mut plan.steps[at].op {
+        namespaces.insert(0, Ns::User);
+    }
+    let map = vec![IdMap { container: 0, host: 0, size: 65_536 }];
+    let op = Op::WriteIdMaps { uid: map.clone(), gid: map };
+    let id = StepId("id-maps".to_owned());
+    plan.steps.insert(at + 1, Step { id, phase: Phase::Namespaces, actor: Actor::Runtime, op });
+    plan
 }
 
 /// Dies by SIGKILL between two steps of init.
@@ -295,7 +324,12 @@ fn run(name: &str) -> Output {
 }
 
 fn start(name: &str, dir: &Path) -> Output {
-    let child = Command::new(std::env::current_exe().unwrap())
+    command(name, dir).spawn().unwrap().wait_with_output().unwrap()
+}
+
+fn command(name: &str, dir: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args([
             "--exact",
             "kernel::linux::tests::case",
@@ -306,10 +340,28 @@ fn start(name: &str, dir: &Path) -> Output {
         .env(CASE, format!("{name} {}", dir.display()))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.wait_with_output().unwrap()
+        .stderr(Stdio::piped());
+    command
+}
+
+#[test]
+#[ignore = "root"]
+fn a_signal_is_passed_on() {
+    let dir = tempfile::tempdir().unwrap();
+    prepare(dir.path(), 130);
+    let mut child = command("signal", dir.path()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let thread: i32 = lines.find_map(|l| l.strip_prefix("thread ")?.parse().ok()).unwrap();
+    assert!(lines.any(|l| l == "ready"));
+    // To the thread that supervises: the test program has another one, which
+    // does not hold signals back.
+    // SAFETY: plain numbers.
+    let sent = unsafe { libc::syscall(libc::SYS_tgkill, child.id(), thread, libc::SIGTERM) };
+    assert_eq!(sent, 0);
+    let rest: Vec<String> = lines.collect();
+    assert!(rest.iter().any(|l| l == "status 42"), "{rest:?}");
+    assert!(rest.iter().any(|l| l == "lives 3"), "{rest:?}");
+    child.wait().unwrap();
 }
 
 fn nothing_left(name: &str, dir: &Path, output: &Output) {
@@ -395,6 +447,12 @@ fn a_watched_run_tells_its_calls_and_reads_them_back() {
 
 #[test]
 #[ignore = "root"]
+fn a_command_runs_in_a_user_namespace() {
+    expect_script(&run("user"));
+}
+
+#[test]
+#[ignore = "root"]
 fn a_terminal_is_carried() {
     let output = run("tty");
     assert!(text(&output).contains("tty\r\n"), "{}", shown(&output));
@@ -407,6 +465,9 @@ fn failures_of_init_reach_the_runtime_and_all_is_undone() {
     for (case, expected) in [
         ("missing", "127 exec: \"no-such-program\": executable file not found in $PATH"),
         ("missing-watched", "127 exec: \"no-such-program\": executable file not found in $PATH"),
+        ("garbage", "126 execute \"garbage\": exec format error (ENOEXEC)"),
+        ("garbage-watched", "126 execute \"garbage\": exec format error (ENOEXEC)"),
+        ("no-interpreter", "127 execute \"no-interpreter\": no such file or directory (ENOENT)"),
         ("refused", "126 exec: \"/bin/not-executable\": permission denied (EACCES)"),
     ] {
         let output = run(case);
