@@ -15,6 +15,8 @@ use crate::plan::op::{CapSets, CgroupVersion, IdMap, MountRole, Ns, OverlayStyle
 use crate::plan::{Actor, Op, PLAN_VERSION, Phase, Plan, Step, StepId};
 use crate::trace::Life;
 
+mod interactive;
+
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const BUSYBOX: &str = "/bin/busybox";
 const CASE: &str = "GLASSBOX_TEST_CASE";
@@ -189,7 +191,7 @@ fn prepare(dir: &Path, layers: usize) {
     let bin = dir.join("layers").join(layer_name(0)).join("bin");
     std::fs::create_dir_all(&bin).unwrap();
     std::fs::copy(BUSYBOX, bin.join("busybox")).unwrap();
-    for name in ["sh", "echo", "cat", "ls", "id"] {
+    for name in ["sh", "echo", "cat", "ls", "id", "tty"] {
         std::os::unix::fs::symlink("busybox", bin.join(name)).unwrap();
     }
     std::fs::write(bin.join("not-executable"), "x").unwrap();
@@ -223,6 +225,7 @@ fn case() {
         "abandoned" => (Watch::After, OverlayStyle::Detached, &["/bin/true"]),
         "user" => (Watch::After, OverlayStyle::Detached, &["sh", "-c", SCRIPT]),
         "one" => (Watch::Off, OverlayStyle::Detached, &["/bin/true"]),
+        "interactive" => (Watch::Off, OverlayStyle::Detached, &["sh"]),
         "tty" => (Watch::After, OverlayStyle::Detached, &["sh", "-c", "test -t 0 && test -t 1 && echo tty"]),
         "missing" => (Watch::Off, OverlayStyle::Detached, &["no-such-program"]),
         "missing-watched" => (Watch::After, OverlayStyle::Detached, &["no-such-program"]),
@@ -241,9 +244,10 @@ fn case() {
     if name == "abandoned" {
         abandon(&plan(dir, 1, style, argv, false));
     }
-    let layers = if matches!(name, "tty" | "one") { 1 } else { 130 };
-    let plan = plan(dir, layers, style, argv, name == "tty");
+    let layers = if matches!(name, "tty" | "one" | "interactive") { 1 } else { 130 };
+    let plan = plan(dir, layers, style, argv, matches!(name, "tty" | "interactive"));
     let plan = if name == "user" { with_user_namespace(plan) } else { plan };
+    let plan = if name == "interactive" { interactive::connected(plan) } else { plan };
     match drive(&plan, watch) {
         (Ok((status, applied)), lives) => {
             println!("status {status}");
