@@ -194,8 +194,8 @@ join_cgroup =
     .title = Put init into its cgroups
     .about =
         { $files_count ->
-            [one] The pid of init will be written to one cgroup.procs file.
-           *[other] The pid of init will be written to { $files_count } cgroup.procs files, one per hierarchy.
+            [one] Init will be entered into one cgroup.
+           *[other] Init will be entered into { $files_count } cgroups, one per hierarchy.
         }
     .did =
         { $files_count ->

@@ -171,7 +171,7 @@ write_id_maps =
 
 join_cgroup =
     .title = 把 init 放进 cgroup
-    .about = 即将把 init 的 pid 写进 { $files_count } 个 cgroup.procs 文件，每个层级一个。
+    .about = 即将把 init 加入 { $files_count } 个 cgroup，每个层级一个。
     .did = init 已在 { $files_count } 个层级里进入容器的 cgroup。
     .why = 子进程一出生就在父进程的 cgroup 里。趁 init 还没有子进程就放进去，便一个也漏不掉。
 
