@@ -159,11 +159,6 @@ impl Narrator {
         self.word("list_separator")
     }
 
-    /// Whether taking this operation back changes anything on the host.
-    pub fn has_undo(&self, op: &Op) -> bool {
-        self.bundle.get_message(op.name()).is_some_and(|m| m.get_attribute("undone").is_some())
-    }
-
     /// What a namespace isolates.
     pub fn isolates(&self, ns: Ns) -> Line {
         self.say(&format!("ns_{}", ns.name()), &[])

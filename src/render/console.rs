@@ -69,6 +69,8 @@ pub struct Console<W: Write> {
     current: Option<Current>,
     held: Vec<Current>,
     rolling_back: bool,
+    /// Steps for which there was nothing to take back.
+    quiet: usize,
 }
 
 /// A step under way, or held back.
@@ -97,6 +99,7 @@ impl<W: Write> Console<W> {
             current: None,
             held: Vec::new(),
             rolling_back: false,
+            quiet: 0,
         }
     }
 
@@ -239,7 +242,7 @@ impl<W: Write> Console<W> {
         }
         let facts = lines::telling(&current.before, &current.after);
         for (n, fact) in facts.iter().take(FACTS).enumerate() {
-            rows.push(Row::Brief { margin: margin(n), line: lines::fact(fact), keep: 1 });
+            rows.push(Row::Brief { margin: margin(n), line: lines::fact(fact, false), keep: 1 });
         }
         rows.extend(self.more("story_more_facts", current.after.len(), facts.len().min(FACTS)));
         rows
@@ -356,9 +359,8 @@ impl<W: Write> Console<W> {
 
     fn undone(&mut self, step: &StepId, failure: Option<&Failure>) -> Vec<Row> {
         let Some(current) = self.current.take() else { return vec![] };
-        let quiet =
-            current.calls.is_empty() && failure.is_none() && !self.narrator.has_undo(&current.step.op);
-        if quiet && self.options.level == Level::Story {
+        if self.options.level == Level::Story && current.calls.is_empty() && failure.is_none() {
+            self.quiet += 1;
             return vec![];
         }
         let mut rows = Vec::new();
@@ -418,6 +420,10 @@ impl<W: Write> EventSink for Console<W> {
             }
             Body::End { status } => {
                 let mut rows = self.release();
+                if self.quiet > 0 {
+                    let line = self.narrator.say("story_quiet", &[("count", self.quiet.into())]);
+                    rows.push(Row::Noted { margin: String::new(), line });
+                }
                 let line = self.narrator.say("story_end", &[("status", status.to_string().into())]);
                 rows.extend([Row::Blank, Row::Flush(line)]);
                 rows

@@ -88,6 +88,7 @@ fn fact(source: &str, key: &str, value: impl Into<Value>) -> Fact {
 }
 
 /// What a kernel saw in each step.
+#[expect(clippy::type_complexity, reason = "a row of a table of tests")]
 fn seen(step: &Step) -> (Vec<Fact>, Vec<Call>, Vec<Fact>, Vec<(Slot, Value)>, bool) {
     let zero = Value::Int(0);
     match &step.op {

@@ -53,14 +53,15 @@ fn argument(value: &Value) -> String {
     }
 }
 
-/// `key = value`, and where it was read.
-pub fn fact(fact: &Fact) -> Line {
+/// `key: value`, and where it was read; in full, or with short ids.
+pub fn fact(fact: &Fact, full: bool) -> Line {
     let mut line = vec![];
     if !fact.key.is_empty() {
-        line.push(Span::new(Label::Key, &fact.key));
+        line.push(Span::new(Label::Key, if full { fact.key.clone() } else { brief_ids(&fact.key) }));
         line.push(Span::new(Label::Plain, ": "));
     }
-    line.push(Span::new(Label::Value, fact.value.text()));
+    let value = fact.value.text();
+    line.push(Span::new(Label::Value, if full { value } else { brief_ids(&value) }));
     line.push(Span::new(Label::Dim, format!("  [{}]", fact.source)));
     line
 }
@@ -69,7 +70,7 @@ pub fn fact(fact: &Fact) -> Line {
 pub fn diff(before: &[Fact], after: &[Fact]) -> Vec<Line> {
     let marked = |mark: &str, label: Label, f: &Fact| {
         let mut line = vec![Span::new(label, mark)];
-        line.extend(fact(f).into_iter().map(|span| match span.label {
+        line.extend(fact(f, true).into_iter().map(|span| match span.label {
             Label::Value | Label::Key if mark != "  " => Span { label, ..span },
             _ => span,
         }));

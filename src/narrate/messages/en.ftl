@@ -13,24 +13,22 @@ read_image =
             [one] Its manifest lists one layer.
            *[other] Its manifest lists { $layers } layers.
         }
-    .why = A tag is only a name and may move. The digest is the hash of the content: whoever has it can check that he got exactly this image.
+    .why = A tag is only a name and may move. The digest is the hash of the content: whoever has it can check that it is exactly this image.
 
 unpack_layer =
     .title = Unpack layer { $index }
-    .about = Layer { $index } ({ $size } bytes) will be hashed, decompressed and unpacked into { $dir_last }, in one pass.
+    .about = Layer { $index } ({ $size } bytes) will be hashed, decompressed and unpacked into { $dir }, in one pass.
     .did = Layer { $index } is unpacked. The hash of its { $size } bytes and that of the tar inside both matched.
     .found = Layer { $index } was unpacked already; it was used as it is.
     .why = A layer is a tar archive of what one build step changed. Two hashes guard it: one of the file as stored, one (the diff ID) of the tar inside, so that recompressing does not change its identity.
     .hand = The deletion marks of the layer (names that begin with .wh.) must then be turned into the whiteouts of overlayfs.
-    .undoing = The unpacked tree { $dir_last } is about to be removed.
-    .undone = No half-unpacked tree of layer { $index } is left.
 
 use_layer =
     .group = Use layers
     .title = Use layer { $index }
     .about = Layer { $index } is in the store already; glassbox will use that tree and not copy it.
     .did =
-        Layer { $index } is used from { $dir_last }. { $created_by ->
+        Layer { $index } is used from { $dir }. { $created_by ->
             [none] The image does not say what made it.
            *[other] It was made by: { $created_by }
         }
@@ -87,8 +85,8 @@ mount_overlay =
            *[options] It stands at { $target }.
         }
     .why = A lookup goes from top to bottom, and the first layer that has the name wins. The first write to a file of a lower layer copies it up to the writable layer; a deletion puts a whiteout there. The lower layers never change.
-    .undoing = The union at { $target } is about to be unmounted.
-    .undone = No union is mounted at { $target }.
+    .undoing = glassbox is about to let go of the union.
+    .undone = glassbox no longer holds the union; where init has it, it goes away with init's mount namespace.
 
 attach_rootfs =
     .hand = In a shell the union is mounted at its place at once: no command holds a mount that stands nowhere.
@@ -96,8 +94,8 @@ attach_rootfs =
     .about = Init will attach the detached union at { $target }, in its own mount namespace.
     .did = The union stands at { $target }, in the mount namespace of init.
     .why = Because only init's namespace knows this mount, the host's list of mounts does not show it, and it goes away with the last process of the container.
-    .undoing = The union at { $target } is about to be unmounted.
-    .undone = No union is attached at { $target }.
+    .undoing = This mount will go away with init's mount namespace.
+    .undone = This mount goes away with init's mount namespace, or has gone already.
 
 create_cgroup =
     .title = Make a cgroup{ $controllers_count ->
@@ -225,6 +223,8 @@ write_sysctl =
     .did = { $file } now holds { $value }.
     .found = { $file } held { $value } already.
     .why = A kernel that does not forward drops packets which are not for itself. Those of a container are: they come in at the bridge and leave by another interface.
+    .undoing = { $file } is about to get its former value back, if this run changed it and no container needs it.
+    .undone = { $file } is as it was before, or others still need it.
 
 create_nat =
     .title = Make the base rules of the network
@@ -312,8 +312,8 @@ mount =
             [device] A device of the host that the container may use.
            *[other] It was asked for in the specification of the container.
         }
-    .undoing = { $target } is about to be unmounted.
-    .undone = This mount of { $fstype } no longer stands at { $target }.
+    .undoing = This mount will go away with init's mount namespace.
+    .undone = This mount goes away with init's mount namespace, or has gone already.
 
 bind =
     .title = Bind { $source_last } to { $target_last }
@@ -327,8 +327,8 @@ bind =
             [cgroup] The container sees its own part of the hierarchy.
            *[other] A bind mount is a second name for a tree that exists. Nothing is copied.
         }
-    .undoing = The bind mount at { $target } is about to be unmounted.
-    .undone = { $source } is no longer bound at { $target }.
+    .undoing = This mount will go away with init's mount namespace.
+    .undone = This mount goes away with init's mount namespace, or has gone already.
 
 make_node =
     .group = Make device nodes
@@ -440,8 +440,8 @@ set_user =
     .title = Become user { $uid }
     .about = Init will become user { $uid } and group { $gid }.
     .did = Init is user { $uid } and group { $gid }{ $groups_count ->
-            [0] , without further groups.
-           *[other] , also in { $groups }.
+            [0] , in no further group.
+           *[other] , also in the groups { $groups }.
         }
     .why =
         { $uid ->
@@ -490,8 +490,6 @@ supervise =
            *[other] The command has ended with status { $slot_exit_status }.
         }
     .why = The first process of a pid namespace is its init: when it ends, the kernel kills all others in it. So the container ends with its command.
-    .undoing = The command is about to be ended, if it still runs.
-    .undone = The command does not run any more.
 
 read_changes =
     .title = Read what the container changed
@@ -515,3 +513,5 @@ remove_container =
     .did = The directory { $path } is removed. The layers of the image are as they were.
     .found = The directory { $path } was gone already.
     .why = The writable layer was the only part of the root that belonged to this container alone.
+    .undoing = What was removed cannot be brought back.
+    .undone = What was removed stays removed.

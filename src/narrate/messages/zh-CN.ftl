@@ -13,20 +13,18 @@ read_image =
 
 unpack_layer =
     .title = 解开第 { $index } 层
-    .about = 第 { $index } 层（{ $size } 字节）即将一遍完成校验、解压，解到 { $dir_last }。
+    .about = 第 { $index } 层（{ $size } 字节）即将一遍完成校验、解压，解到 { $dir }。
     .did = 第 { $index } 层已解开。这 { $size } 字节的哈希与其中 tar 的哈希都对上了。
     .found = 第 { $index } 层早已解开，直接使用。
     .why = 一层就是一个 tar 包，装着构建时某一步改动的文件。它有两个哈希：一个算的是存储的文件，一个（diff ID）算的是里面的 tar，所以换一种压缩方式，层还是那一层。
     .hand = 之后还要把层里的删除标记（名字以 .wh. 开头）换成 overlayfs 的 whiteout。
-    .undoing = 即将删掉解开的目录 { $dir_last }。
-    .undone = 第 { $index } 层没有留下只解了一半的目录。
 
 use_layer =
     .group = 使用各层
     .title = 使用第 { $index } 层
     .about = 第 { $index } 层已在仓库里，即将直接使用，不再复制。
     .did =
-        第 { $index } 层取自 { $dir_last }。{ $created_by ->
+        第 { $index } 层取自 { $dir }。{ $created_by ->
             [none] 镜像没有记载它由什么生成。
            *[other] 它由这条指令生成：{ $created_by }
         }
@@ -75,8 +73,8 @@ mount_overlay =
            *[options] 它挂在 { $target }。
         }
     .why = 查找自上而下，哪一层先有这个名字就用哪一层的。第一次写下层的文件时，整个文件先复制到可写层（写时复制）；删除则在可写层放一个 whiteout。下面的层永远不变。
-    .undoing = 即将卸下 { $target } 处的联合挂载。
-    .undone = { $target } 处没有联合挂载。
+    .undoing = glassbox 即将放开联合挂载。
+    .undone = glassbox 不再持有联合挂载；init 那里的，随它的挂载命名空间一起消失。
 
 attach_rootfs =
     .hand = 在 shell 里只能一次挂到位：没有哪个命令能拿着一个还没挂在任何地方的挂载。
@@ -84,8 +82,8 @@ attach_rootfs =
     .about = init 即将在自己的挂载命名空间里，把游离的联合挂载接到 { $target }。
     .did = 在 init 的挂载命名空间里，联合挂载已接到 { $target }。
     .why = 只有 init 的命名空间认得这个挂载，所以宿主机的挂载表里没有它；容器的最后一个进程结束，它也就消失了。
-    .undoing = 即将卸下 { $target } 处的联合挂载。
-    .undone = { $target } 处没有接着联合挂载。
+    .undoing = 这个挂载将随 init 的挂载命名空间一起消失。
+    .undone = 这个挂载随 init 的挂载命名空间消失，或者已经消失。
 
 create_cgroup =
     .title = 建立 cgroup{ $controllers_count ->
@@ -171,7 +169,7 @@ write_id_maps =
 
 join_cgroup =
     .title = 把 init 放进 cgroup
-    .about = 即将把 init 的 pid 写进 { $files_count } 个 cgroup.procs 文件，每个层级一个。
+    .about = 即将把 init 的 pid 写进 { $files_count } 个 cgroup.procs 文件（每个层级一个）。
     .did = init 已在 { $files_count } 个层级里进入容器的 cgroup。
     .why = 子进程一出生就在父进程的 cgroup 里。趁 init 还没有子进程就放进去，便一个也漏不掉。
 
@@ -196,6 +194,8 @@ write_sysctl =
     .did = { $file } 现在是 { $value }。
     .found = { $file } 本来就是 { $value }。
     .why = 不转发的内核会丢掉不是给自己的包。容器的包正是这样：从网桥进来，要从另一个接口出去。
+    .undoing = 若 { $file } 是这次运行改的，又没有容器需要它，即将改回原值。
+    .undone = { $file } 已是原来的值，或者还有别人需要它。
 
 create_nat =
     .title = 建立网络的基本规则
@@ -283,8 +283,8 @@ mount =
             [device] 允许容器使用的宿主机设备。
            *[other] 容器的规格里要求了它。
         }
-    .undoing = 即将卸下 { $target }。
-    .undone = { $target } 处不再有这个 { $fstype } 挂载。
+    .undoing = 这个挂载将随 init 的挂载命名空间一起消失。
+    .undone = 这个挂载随 init 的挂载命名空间消失，或者已经消失。
 
 bind =
     .title = 把 { $source_last } 绑定到 { $target_last }
@@ -298,8 +298,8 @@ bind =
             [cgroup] 容器只看到层级中属于自己的那一段。
            *[other] 绑定挂载给已有的目录树再起一个名字，什么也不复制。
         }
-    .undoing = 即将卸下 { $target } 处的绑定挂载。
-    .undone = { $source } 不再绑定在 { $target }。
+    .undoing = 这个挂载将随 init 的挂载命名空间一起消失。
+    .undone = 这个挂载随 init 的挂载命名空间消失，或者已经消失。
 
 make_node =
     .group = 造设备文件
@@ -455,8 +455,6 @@ supervise =
            *[other] 命令已结束，状态 { $slot_exit_status }。
         }
     .why = pid 命名空间的第一个进程就是里面的 init：它一结束，内核就杀死里面其余的进程。所以命令结束，容器也就结束。
-    .undoing = 若命令还在运行，即将结束它。
-    .undone = 命令已不在运行。
 
 read_changes =
     .title = 看看容器改了什么
@@ -480,3 +478,5 @@ remove_container =
     .did = 目录 { $path } 已删除。镜像的各层原封不动。
     .found = 目录 { $path } 早已不在。
     .why = 根目录之中，只有可写层是这个容器独有的。
+    .undoing = 删掉的东西找不回来。
+    .undone = 删掉的东西仍是删掉了。
