@@ -9,7 +9,7 @@ use super::layout::{Row, layout};
 use super::paint::Paint;
 use super::{lines, step};
 use crate::kernel::{Failure, KernelName, Slots};
-use crate::narrate::{Known, Label, Lang, Line, Narrator, Span, plain, quote};
+use crate::narrate::{Known, Label, Lang, Line, Narrator, Span, inside, plain, quote};
 use crate::plan::{Actor, Op, Phase, Step, StepId};
 use crate::trace::{Body, Call, Event, EventSink, Fact, Value, When};
 
@@ -469,7 +469,7 @@ fn same_group(a: &Step, b: &Step) -> bool {
 fn member(op: &Op) -> String {
     let last = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
     match op {
-        Op::MaskPath { path } | Op::ReadonlyPath { path } => path.clone(),
+        Op::MaskPath { path } | Op::ReadonlyPath { path } => inside(path).to_owned(),
         Op::MakeDir { path, .. } | Op::MakeNode { path, .. } | Op::MakeSymlink { path, .. } => last(path),
         Op::UseLayer { index, .. } => index.to_string(),
         _ => op.name().to_owned(),

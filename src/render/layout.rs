@@ -172,7 +172,7 @@ fn indented(columns: usize, line: Line) -> Line {
 }
 
 /// Breaks a line at spaces, between wide characters, and where nothing else
-/// helps within a word, after `/`, `,` or `:` if there is one.
+/// helps within a word, after `/`, `,`, `:` or `-` if there is one.
 pub fn wrap(line: &[Span], width: usize) -> Vec<Line> {
     let chars: Vec<(char, Label)> = line.iter().flat_map(|s| s.text.chars().map(|c| (c, s.label))).collect();
     let mut lines = Vec::new();
@@ -200,7 +200,7 @@ fn break_at(chars: &[(char, Label)], start: usize, width: usize) -> usize {
         if at > start && may_break(chars[at - 1].0, c) {
             good = Some(at);
         }
-        if at > start && matches!(chars[at - 1].0, '/' | ',' | ':') {
+        if at > start && matches!(chars[at - 1].0, '/' | ',' | ':' | '-') {
             poor = Some(at);
         }
         columns += char_width(c);
@@ -291,7 +291,7 @@ fn middle_out(text: &str, width: usize) -> String {
 pub fn table(rows: &[Vec<Line>], width: usize) -> Vec<Line> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widest = |n: usize| rows.iter().filter_map(|r| r.get(n)).map(|c| line_width(c)).max().unwrap_or(0);
-    let limit = width / 2;
+    let limit = width * 2 / 5;
     let widths: Vec<usize> = (0..columns).map(|n| widest(n).min(limit)).collect();
     let before: usize = widths.iter().rev().skip(1).map(|w| w + 2).sum();
     let last = width.saturating_sub(before).max(16);

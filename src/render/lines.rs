@@ -62,8 +62,23 @@ pub fn fact(fact: &Fact, full: bool) -> Line {
     }
     let value = fact.value.text();
     line.push(Span::new(Label::Value, if full { value } else { brief_ids(&value) }));
-    line.push(Span::new(Label::Dim, format!("  [{}]", fact.source)));
+    let source = if full { fact.source.text() } else { brief_source(&fact.source) };
+    line.push(Span::new(Label::Dim, format!("  [{source}]")));
     line
+}
+
+/// Where it was read, short enough to stand beside what was read.
+fn brief_source(source: &Value) -> String {
+    const WIDTH: usize = 32;
+    let text = brief_ids(&source.text());
+    let cut = text.chars().count().saturating_sub(WIDTH);
+    if cut == 0 {
+        return text;
+    }
+    let end: String = text.chars().skip(cut + 1).collect();
+    // Whole components of a path read better than half of one.
+    let end = end.find('/').map_or(end.as_str(), |at| &end[at..]);
+    format!("…{end}")
 }
 
 /// Evidence before and after, as a diff: what stayed is shown once.

@@ -295,9 +295,9 @@ make_mounts_private =
     .why = A new mount namespace is a copy, and copies of shared mounts still pass events on. Without this step, what the container mounts would appear on the host.
 
 mount =
-    .title = Mount { $target_last }
-    .about = A file system of type { $fstype } will be mounted at { $target }.
-    .did = { $fstype } is mounted at { $target }.
+    .title = Mount { $target_inside }
+    .about = A file system of type { $fstype } will be mounted at { $target_inside } of the container.
+    .did = { $fstype } is mounted at { $target_inside } of the container.
     .why =
         { $role ->
             [proc] /proc shows the processes of the pid namespace of whoever mounts it. It must therefore be mounted anew, inside.
@@ -316,9 +316,12 @@ mount =
     .undone = This mount goes away with init's mount namespace, or has gone already.
 
 bind =
-    .title = Bind { $source_last } to { $target_last }
-    .about = { $source } of the host will be shown at { $target } too.
-    .did = { $target } now shows { $source } of the host.
+    .title = Bind { $role ->
+            [names] { $source_last }
+           *[other] { $source }
+        } to { $target_inside }
+    .about = { $source } of the host will be shown at { $target_inside } of the container too.
+    .did = { $target_inside } of the container now shows { $source } of the host.
     .why =
         { $role ->
             [volume] A volume goes past the union: reads and writes reach the host's own file, and stay when the container is removed.
@@ -332,21 +335,21 @@ bind =
 
 make_node =
     .group = Make device nodes
-    .title = Make the device { $path_last }
+    .title = Make the device { $path_inside }
     .about = The { $kind ->
             [c] character
            *[b] block
-        } device { $path_last } ({ $major }:{ $minor }) will be made.
-    .did = The device { $path_last } ({ $major }:{ $minor }) is there.
-    .found = The device { $path_last } was there already.
+        } device { $path_inside } ({ $major }:{ $minor }) will be made.
+    .did = The device { $path_inside } ({ $major }:{ $minor }) is there.
+    .found = The device { $path_inside } was there already.
     .why = A node is only a pair of numbers by which the kernel finds the driver. These few give away nothing of the host.
 
 make_symlink =
     .group = Make symbolic links
-    .title = Link { $path_last } to { $target }
-    .about = The symbolic link { $path } will be made; it says { $target }.
-    .did = { $path } is a link that says { $target }.
-    .found = { $path } was there already.
+    .title = Link { $path_inside } to { $target }
+    .about = The symbolic link { $path_inside } will be made; it says { $target }.
+    .did = { $path_inside } is a link that says { $target }.
+    .found = { $path_inside } was there already.
     .why = Programs expect these names in /dev. Each leads to the reader's own descriptors or terminal.
 
 write_file =
@@ -371,18 +374,18 @@ remount_root_readonly =
 
 mask_path =
     .group = Hide paths
-    .title = Hide { $path }
-    .about = { $path } will be hidden behind something empty, if it exists.
-    .did = { $path } is hidden.
-    .found = { $path } does not exist, or was hidden already.
+    .title = Hide { $path_inside }
+    .about = { $path_inside } will be hidden behind something empty, if it exists.
+    .did = { $path_inside } is hidden.
+    .found = { $path_inside } does not exist, or was hidden already.
     .why = Some files of /proc and /sys are not divided by any namespace and tell about the whole host.
 
 readonly_path =
     .group = Protect paths
-    .title = Protect { $path }
-    .about = { $path } will be made read-only, if it exists.
-    .did = { $path } is read-only.
-    .found = { $path } does not exist, or was read-only already.
+    .title = Protect { $path_inside }
+    .about = { $path_inside } will be made read-only, if it exists.
+    .did = { $path_inside } is read-only.
+    .found = { $path_inside } does not exist, or was read-only already.
     .why = Writing here would change settings of the whole host's kernel, whoever writes.
 
 set_hostname =

@@ -266,9 +266,9 @@ make_mounts_private =
     .why = 新的挂载命名空间是一份拷贝，而共享挂载的拷贝之间仍会互相传播。少了这一步，容器里的挂载会出现在宿主机上。
 
 mount =
-    .title = 挂载 { $target_last }
-    .about = 即将在 { $target } 挂载类型为 { $fstype } 的文件系统。
-    .did = { $fstype } 已挂载在 { $target }。
+    .title = 挂载 { $target_inside }
+    .about = 即将在容器的 { $target_inside } 挂载类型为 { $fstype } 的文件系统。
+    .did = { $fstype } 已挂载在容器的 { $target_inside }。
     .why =
         { $role ->
             [proc] 谁挂载 /proc，里面就显示谁的 pid 命名空间的进程，所以必须在里面重新挂一次。
@@ -287,9 +287,12 @@ mount =
     .undone = 这个挂载随 init 的挂载命名空间消失，或者已经消失。
 
 bind =
-    .title = 把 { $source_last } 绑定到 { $target_last }
-    .about = 即将让宿主机的 { $source } 也出现在 { $target }。
-    .did = { $target } 现在就是宿主机的 { $source }。
+    .title = 把 { $role ->
+            [names] { $source_last }
+           *[other] { $source }
+        } 绑定到 { $target_inside }
+    .about = 即将让宿主机的 { $source } 也出现在容器的 { $target_inside }。
+    .did = 容器的 { $target_inside } 现在就是宿主机的 { $source }。
     .why =
         { $role ->
             [volume] 卷绕过联合挂载：读写的就是宿主机上那个文件，删了容器也还在。
@@ -303,21 +306,21 @@ bind =
 
 make_node =
     .group = 造设备文件
-    .title = 造设备文件 { $path_last }
+    .title = 造设备文件 { $path_inside }
     .about = 即将造出{ $kind ->
             [c] 字符
            *[b] 块
-        }设备 { $path_last }（{ $major }:{ $minor }）。
-    .did = 设备 { $path_last }（{ $major }:{ $minor }）已造好。
-    .found = 设备 { $path_last } 本来就在。
+        }设备 { $path_inside }（{ $major }:{ $minor }）。
+    .did = 设备 { $path_inside }（{ $major }:{ $minor }）已造好。
+    .found = 设备 { $path_inside } 本来就在。
     .why = 设备文件只是一对号码，内核凭它找到驱动。这几个设备不会泄露宿主机的任何东西。
 
 make_symlink =
     .group = 建符号链接
-    .title = 让 { $path_last } 指向 { $target }
-    .about = 即将建立符号链接 { $path }，内容是 { $target }。
-    .did = 符号链接 { $path } 的内容是 { $target }。
-    .found = { $path } 本来就在。
+    .title = 让 { $path_inside } 指向 { $target }
+    .about = 即将建立符号链接 { $path_inside }，内容是 { $target }。
+    .did = 符号链接 { $path_inside } 的内容是 { $target }。
+    .found = { $path_inside } 本来就在。
     .why = 程序指望 /dev 里有这些名字，它们指向读者自己的描述符或终端。
 
 write_file =
@@ -342,18 +345,18 @@ remount_root_readonly =
 
 mask_path =
     .group = 遮住一些路径
-    .title = 遮住 { $path }
-    .about = 若 { $path } 存在，即将用一个空的东西把它遮住。
-    .did = { $path } 已遮住。
-    .found = { $path } 不存在，或早已遮住。
+    .title = 遮住 { $path_inside }
+    .about = 若 { $path_inside } 存在，即将用一个空的东西把它遮住。
+    .did = { $path_inside } 已遮住。
+    .found = { $path_inside } 不存在，或早已遮住。
     .why = /proc 和 /sys 里有些文件不受任何命名空间划分，透露的是整台宿主机的情况。
 
 readonly_path =
     .group = 保护一些路径
-    .title = 保护 { $path }
-    .about = 若 { $path } 存在，即将设为只读。
-    .did = { $path } 已是只读。
-    .found = { $path } 不存在，或早已只读。
+    .title = 保护 { $path_inside }
+    .about = 若 { $path_inside } 存在，即将设为只读。
+    .did = { $path_inside } 已是只读。
+    .found = { $path_inside } 不存在，或早已只读。
     .why = 不论谁在这里写，改的都是整台宿主机内核的设置。
 
 set_hostname =
