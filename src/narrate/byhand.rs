@@ -121,7 +121,7 @@ pub(super) fn commands(op: &Op, known: Known<'_>) -> Vec<String> {
             vec![format!("ip addr add {address} dev {}", q(link))]
         }
         Op::AddDefaultRoute { via } => vec![format!("ip route add default via {via}")],
-        Op::MakeMountsPrivate => vec!["mount --make-rprivate /".into()],
+        Op::MakeMountsPrivate => vec!["mount --make-rslave /".into()],
         Op::Mount { fstype, source, target, options, .. } => {
             let o =
                 if options.is_empty() { String::new() } else { format!(" -o {}", quote(&options.join(","))) };

@@ -3,6 +3,7 @@
 //! What is said of a step before its `Done` event is in the future tense or a
 //! heading; short repeated steps are held back until they have happened.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use super::layout::{Row, layout};
@@ -68,6 +69,8 @@ pub struct Console<W: Write> {
     phase: Option<Phase>,
     current: Option<Current>,
     held: Vec<Current>,
+    /// Reasons that have been given: once is enough, except at full length.
+    reasons: HashSet<String>,
     rolling_back: bool,
     /// Steps for which there was nothing to take back.
     quiet: usize,
@@ -98,6 +101,7 @@ impl<W: Write> Console<W> {
             phase: None,
             current: None,
             held: Vec::new(),
+            reasons: HashSet::new(),
             rolling_back: false,
             quiet: 0,
         }
@@ -173,7 +177,10 @@ impl<W: Write> Console<W> {
             rows.push(self.noted("label_about", self.narrator.about(op, known)));
             rows.extend(step::why_rows(&current.step, &self.slots, &self.narrator));
         } else if !matches!(op, Op::Undo { .. }) {
-            rows.push(self.noted("label_why", self.narrator.why(op, known)));
+            let why = self.narrator.why(op, known);
+            if self.reasons.insert(plain(&why)) {
+                rows.push(self.noted("label_why", why));
+            }
             rows.extend(step::isolated(op, &self.narrator));
         }
         rows
@@ -208,9 +215,10 @@ impl<W: Write> Console<W> {
         vec![Row::Noted { margin, line: lines::call(call, true, &self.narrator) }]
     }
 
-    /// The calls of the story: those that changed something or failed.
-    fn brief_calls(&self, calls: &[Call], at_most: usize) -> Vec<Row> {
-        let telling: Vec<_> = calls.iter().filter(|c| c.changes || c.errno.is_some()).collect();
+    /// The calls of the story: those that changed something, and in a failed
+    /// step those that failed.
+    fn brief_calls(&self, calls: &[Call], at_most: usize, failed: bool) -> Vec<Row> {
+        let telling: Vec<_> = calls.iter().filter(|c| c.changes || failed && c.errno.is_some()).collect();
         let telling = if telling.is_empty() { calls.iter().collect() } else { telling };
         let mut rows = Vec::new();
         for (n, call) in telling.iter().take(at_most).enumerate() {
@@ -263,7 +271,7 @@ impl<W: Write> Console<W> {
     fn tell(&self, current: &Current) -> Vec<Row> {
         let mut rows = Vec::new();
         if self.options.level == Level::Story {
-            rows.extend(self.brief_calls(&current.calls, CALLS));
+            rows.extend(self.brief_calls(&current.calls, CALLS, false));
         }
         rows.extend(self.evidence(current));
         let known = Known { slots: &self.slots };
@@ -294,9 +302,12 @@ impl<W: Write> Console<W> {
         left.extend(titled(self.narrator.group(&first.step.op, known)));
         rows.push(Row::Blank);
         rows.push(Row::Title { left, right: span_of_ids(&held) });
-        rows.push(self.noted("label_why", self.narrator.why(&first.step.op, known)));
+        let why = self.narrator.why(&first.step.op, known);
+        if self.reasons.insert(plain(&why)) {
+            rows.push(self.noted("label_why", why));
+        }
         let calls: Vec<Call> = held.iter().flat_map(|c| c.calls.iter().cloned()).collect();
-        rows.extend(self.brief_calls(&calls, 1));
+        rows.extend(self.brief_calls(&calls, 1, false));
         let mut margin = self.narrator.word("label_done");
         for (message, unchanged) in [("story_group", false), ("story_group_found", true)] {
             let some: Vec<_> = held.iter().filter(|c| c.unchanged == unchanged).collect();
@@ -321,7 +332,7 @@ impl<W: Write> Console<W> {
                 rows.extend(self.head(&current));
             }
             if self.options.level == Level::Story {
-                rows.extend(self.brief_calls(&current.calls, CALLS));
+                rows.extend(self.brief_calls(&current.calls, CALLS, true));
             }
             rows.extend(self.evidence(&current));
         }
@@ -366,7 +377,7 @@ impl<W: Write> Console<W> {
         let mut rows = Vec::new();
         if self.options.level == Level::Story {
             let changed: Vec<_> = current.calls.iter().filter(|c| c.changes).cloned().collect();
-            rows.extend(self.brief_calls(&changed, CALLS));
+            rows.extend(self.brief_calls(&changed, CALLS, true));
         }
         rows.extend(self.evidence(&current));
         match failure {

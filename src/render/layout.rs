@@ -245,7 +245,7 @@ fn line_of(chars: &[(char, Label)]) -> Line {
 /// longest first. The last `keep` spans stay whole. `None` if that is not enough.
 pub fn shorten(line: &[Span], width: usize, keep: usize) -> Option<Line> {
     let free = line.len().saturating_sub(keep);
-    let value = |n: usize, span: &Span| n < free && span.label == Label::Value;
+    let value = |n: usize, span: &Span| n < free && matches!(span.label, Label::Value | Label::Key);
     let longest =
         line.iter().enumerate().filter(|(n, s)| value(*n, s)).map(|(_, s)| text_width(&s.text)).max();
     for limit in (6..=longest.unwrap_or(6)).rev() {

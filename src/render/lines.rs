@@ -1,6 +1,6 @@
 //! Calls, facts and times as lines; shared by the renderers for people.
 
-use crate::narrate::{Label, Line, Narrator, Span, brief_ids};
+use crate::narrate::{Label, Line, Narrator, Span, brief_ids, inside};
 use crate::trace::{Call, Fact, Value};
 
 /// `mount(overlay, /x) = 0`, or with names and time in strace's manner. The
@@ -44,8 +44,10 @@ fn argument(value: &Value) -> String {
         }
         Value::Text(text) => text,
     };
+    let value = |t: &str| t.ends_with(')') && t.split_once('(').is_some_and(|(f, _)| is_word(f));
     let flags = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "_|- ~+*:.".contains(c);
-    let structure = text.starts_with(['{', '[', '"', '&']) || text.starts_with("0x") || text == "…";
+    let structure =
+        value(text) || text.starts_with(['{', '[', '"', '&']) || text.starts_with("0x") || text == "…";
     if structure || (!text.is_empty() && text.chars().all(flags)) {
         text.clone()
     } else {
@@ -57,14 +59,31 @@ fn argument(value: &Value) -> String {
 pub fn fact(fact: &Fact, full: bool) -> Line {
     let mut line = vec![];
     if !fact.key.is_empty() {
-        line.push(Span::new(Label::Key, if full { fact.key.clone() } else { brief_ids(&fact.key) }));
+        line.push(Span::new(Label::Key, if full { fact.key.clone() } else { brief(&fact.key) }));
         line.push(Span::new(Label::Plain, ": "));
     }
-    let value = fact.value.text();
-    line.push(Span::new(Label::Value, if full { value } else { brief_ids(&value) }));
+    let value = match fact.value.text() {
+        // Nothing at all would look like a mistake.
+        value if value.is_empty() => "\"\"".to_owned(),
+        value => value,
+    };
+    line.push(Span::new(Label::Value, if full { value } else { brief(&value) }));
     let source = if full { fact.source.text() } else { brief_source(&fact.source) };
     line.push(Span::new(Label::Dim, format!("  [{source}]")));
     line
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Short ids, and paths beneath the new root without what is above it.
+fn brief(text: &str) -> String {
+    let words = text.split(' ').map(|word| match inside(word) {
+        path if path.len() < word.len() => format!("…/rootfs{}", path.trim_end_matches('/')),
+        _ => brief_ids(word),
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Where it was read, short enough to stand beside what was read.

@@ -290,8 +290,8 @@ add_default_route =
 
 make_mounts_private =
     .title = Cut mount propagation
-    .about = Every mount in init's namespace will be made private.
-    .did = Every mount in init's namespace is private.
+    .about = What is mounted in init's namespace will no longer spread to the host's.
+    .did = What is mounted in init's namespace no longer spreads to the host's.
     .why = A new mount namespace is a copy, and copies of shared mounts still pass events on. Without this step, what the container mounts would appear on the host.
 
 mount =

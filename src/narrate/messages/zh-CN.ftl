@@ -261,8 +261,8 @@ add_default_route =
 
 make_mounts_private =
     .title = 切断挂载传播
-    .about = 即将把 init 的命名空间里所有的挂载设为私有。
-    .did = init 的命名空间里所有的挂载都已私有。
+    .about = init 的命名空间里的挂载，即将不再传播到宿主机。
+    .did = init 的命名空间里的挂载不再传播到宿主机。
     .why = 新的挂载命名空间是一份拷贝，而共享挂载的拷贝之间仍会互相传播。少了这一步，容器里的挂载会出现在宿主机上。
 
 mount =
