@@ -220,13 +220,21 @@ impl<W: Write> Console<W> {
     fn brief_calls(&self, calls: &[Call], at_most: usize, failed: bool) -> Vec<Row> {
         let telling: Vec<_> = calls.iter().filter(|c| c.changes || failed && c.errno.is_some()).collect();
         let telling = if telling.is_empty() { calls.iter().collect() } else { telling };
-        let mut rows = Vec::new();
-        for (n, call) in telling.iter().take(at_most).enumerate() {
-            let margin = if n == 0 { self.narrator.word("label_call") } else { String::new() };
-            // Beside the result the closing parenthesis stays, too.
-            rows.push(Row::Brief { margin, line: lines::call(call, false, &self.narrator), keep: 2 });
-        }
-        rows.extend(self.more("story_more_calls", calls.len(), telling.len().min(at_most)));
+        // What leads up to a step comes first and what decides it comes last.
+        let (first, last) = match telling.len() > at_most {
+            true => (at_most.div_ceil(2), at_most / 2),
+            false => (telling.len(), 0),
+        };
+        let mut margin = self.narrator.word("label_call");
+        // Beside the result the closing parenthesis stays, too.
+        let mut row = |call: &&Call| Row::Brief {
+            margin: std::mem::take(&mut margin),
+            line: lines::call(call, false, &self.narrator),
+            keep: 2,
+        };
+        let mut rows: Vec<Row> = telling[..first].iter().map(&mut row).collect();
+        rows.extend(self.more("story_more_calls", calls.len(), first + last));
+        rows.extend(telling[telling.len() - last..].iter().map(&mut row));
         rows
     }
 
@@ -306,7 +314,9 @@ impl<W: Write> Console<W> {
         if self.reasons.insert(plain(&why)) {
             rows.push(self.noted("label_why", why));
         }
-        let calls: Vec<Call> = held.iter().flat_map(|c| c.calls.iter().cloned()).collect();
+        let mut calls: Vec<Call> = held.iter().flat_map(|c| c.calls.iter().cloned()).collect();
+        // One call stands for all: one that worked, if any did.
+        calls.sort_by_key(|c| c.errno.is_some());
         rows.extend(self.brief_calls(&calls, 1, false));
         let mut margin = self.narrator.word("label_done");
         for (message, unchanged) in [("story_group", false), ("story_group_found", true)] {

@@ -245,23 +245,26 @@ fn line_of(chars: &[(char, Label)]) -> Line {
 /// longest first. The last `keep` spans stay whole. `None` if that is not enough.
 pub fn shorten(line: &[Span], width: usize, keep: usize) -> Option<Line> {
     let free = line.len().saturating_sub(keep);
-    let value = |n: usize, span: &Span| n < free && matches!(span.label, Label::Value | Label::Key);
-    let longest =
-        line.iter().enumerate().filter(|(n, s)| value(*n, s)).map(|(_, s)| text_width(&s.text)).max();
-    for limit in (6..=longest.unwrap_or(6)).rev() {
-        let capped = |n: usize, s: &Span| match value(n, s) {
-            true => text_width(&s.text).min(limit),
-            false => text_width(&s.text),
-        };
-        if line.iter().enumerate().map(|(n, s)| capped(n, s)).sum::<usize>() <= width {
-            let short = |(n, s): (usize, &Span)| match value(n, s) && text_width(&s.text) > limit {
-                true => Span { label: s.label, text: middle_out(&s.text, limit) },
-                false => s.clone(),
-            };
-            return Some(line.iter().enumerate().map(short).collect());
-        }
-    }
-    (line_width(line) <= width).then(|| line.to_vec())
+    let only_values = |n: usize, s: &Span| n < free && s.label == Label::Value;
+    let keys_too = |n: usize, s: &Span| n < free && matches!(s.label, Label::Value | Label::Key);
+    cap(line, width, 12, &only_values).or_else(|| cap(line, width, 6, &keys_too))
+}
+
+/// Caps the spans chosen at the highest limit, not below `least`, at which the
+/// line fits.
+fn cap(line: &[Span], width: usize, least: usize, chosen: &dyn Fn(usize, &Span) -> bool) -> Option<Line> {
+    let widths: Vec<(usize, bool)> =
+        line.iter().enumerate().map(|(n, s)| (text_width(&s.text), chosen(n, s))).collect();
+    let longest = widths.iter().filter(|w| w.1).map(|w| w.0).max().unwrap_or(0);
+    let fits = |limit: usize| {
+        widths.iter().map(|&(w, chosen)| if chosen { w.min(limit) } else { w }).sum::<usize>() <= width
+    };
+    let limit = (least..=longest.max(least)).rev().find(|limit| fits(*limit))?;
+    let short = |(span, &(w, chosen)): (&Span, &(usize, bool))| match chosen && w > limit {
+        true => Span { label: span.label, text: middle_out(&span.text, limit) },
+        false => span.clone(),
+    };
+    Some(line.iter().zip(&widths).map(short).collect())
 }
 
 /// `/var/lib/…/upper`: the end of a path says more than its middle.

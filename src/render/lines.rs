@@ -48,7 +48,7 @@ fn argument(value: &Value) -> String {
     let flags = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "_|- ~+*:.".contains(c);
     let structure =
         value(text) || text.starts_with(['{', '[', '"', '&']) || text.starts_with("0x") || text == "…";
-    if structure || (!text.is_empty() && text.chars().all(flags)) {
+    if structure || (text.contains(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(flags)) {
         text.clone()
     } else {
         format!("{text:?}")
@@ -77,10 +77,10 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Short ids, and paths beneath the new root without what is above it.
+/// Short ids, and paths beneath the new root as the container calls them.
 fn brief(text: &str) -> String {
     let words = text.split(' ').map(|word| match inside(word) {
-        path if path.len() < word.len() => format!("…/rootfs{}", path.trim_end_matches('/')),
+        path if path.len() < word.len() => path.to_owned(),
         _ => brief_ids(word),
     });
     words.collect::<Vec<_>>().join(" ")

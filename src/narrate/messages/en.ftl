@@ -386,7 +386,7 @@ readonly_path =
     .about = { $path_inside } will be made read-only, if it exists.
     .did = { $path_inside } is read-only.
     .found = { $path_inside } does not exist, or was read-only already.
-    .why = Writing here would change settings of the whole host's kernel, whoever writes.
+    .why = Writing here would reach beyond the container: it changes settings of the kernel that all share.
 
 set_hostname =
     .title = Set the host name
@@ -497,7 +497,7 @@ supervise =
 read_changes =
     .title = Read what the container changed
     .about = glassbox will read the writable layer, { $upper }.
-    .did = The writable layer has been read; the evidence lists what was found in it.
+    .did = The writable layer has been read.
     .why = Everything that the container wrote is in this one directory: new files, whole copies of changed ones, and whiteouts for what it deleted.
 
 record_exit =

@@ -357,7 +357,7 @@ readonly_path =
     .about = 若 { $path_inside } 存在，即将设为只读。
     .did = { $path_inside } 已是只读。
     .found = { $path_inside } 不存在，或早已只读。
-    .why = 不论谁在这里写，改的都是整台宿主机内核的设置。
+    .why = 在这里写会波及容器之外：改的是大家共用的内核的设置。
 
 set_hostname =
     .title = 设置主机名
@@ -462,7 +462,7 @@ supervise =
 read_changes =
     .title = 看看容器改了什么
     .about = 即将读取可写层 { $upper }。
-    .did = 可写层已读完，里面有什么见证据。
+    .did = 可写层已读完。
     .why = 容器写过的一切都在这一个目录里：新文件、被改文件的完整副本，以及代表删除的 whiteout。
 
 record_exit =
