@@ -6,11 +6,12 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
+use super::group::{group_from, member, same_group};
 use super::layout::{Row, layout};
 use super::paint::Paint;
 use super::{lines, step};
 use crate::kernel::{Failure, KernelName, Slots};
-use crate::narrate::{Known, Label, Lang, Line, Narrator, Span, inside, plain, quote};
+use crate::narrate::{Known, Label, Lang, Line, Narrator, Span, plain, quote};
 use crate::plan::{Actor, Op, Phase, Step, StepId};
 use crate::trace::{Body, Call, Event, EventSink, Fact, Value, When};
 
@@ -465,35 +466,6 @@ impl Current {
             unchanged: false,
             headed: false,
         }
-    }
-}
-
-/// From how many on steps of this kind are told as one; `None` is never.
-fn group_from(op: &Op) -> Option<usize> {
-    match op {
-        Op::MakeDir { .. }
-        | Op::MakeNode { .. }
-        | Op::MakeSymlink { .. }
-        | Op::MaskPath { .. }
-        | Op::ReadonlyPath { .. } => Some(3),
-        // A handful of layers is worth being told one by one.
-        Op::UseLayer { .. } => Some(6),
-        _ => None,
-    }
-}
-
-fn same_group(a: &Step, b: &Step) -> bool {
-    a.phase == b.phase && a.actor == b.actor && a.op.name() == b.op.name()
-}
-
-/// The name of one step within its group.
-fn member(op: &Op) -> String {
-    let last = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-    match op {
-        Op::MaskPath { path } | Op::ReadonlyPath { path } => inside(path).to_owned(),
-        Op::MakeDir { path, .. } | Op::MakeNode { path, .. } | Op::MakeSymlink { path, .. } => last(path),
-        Op::UseLayer { index, .. } => index.to_string(),
-        _ => op.name().to_owned(),
     }
 }
 
