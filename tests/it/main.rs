@@ -1,0 +1,4 @@
+//! Integration tests: the built binary, from outside.
+
+mod userland;
+mod userland_scripts;
