@@ -8,3 +8,5 @@ mod bad_input;
 mod fault;
 mod run;
 mod support;
+mod userland;
+mod userland_scripts;
