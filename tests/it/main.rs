@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod fault;
+mod lessons;
 mod run;
 mod support;
 mod userland;
