@@ -1,1 +1,82 @@
-//! (room)
+//! The command line: a file per command, each with its arguments and a call
+//! into the library. Only this room prints, and only it reads the environment.
+
+mod args;
+mod config;
+mod context;
+mod diff;
+mod error;
+mod images;
+mod inspect;
+mod load;
+mod output;
+mod plan;
+mod ps;
+mod replay;
+mod rm;
+mod run;
+mod setup;
+mod sizes;
+mod system;
+mod table;
+mod tracing;
+
+use clap::{Parser, Subcommand};
+
+use context::{Context, Global};
+use error::CliError;
+
+/// A daemonless, Docker-compatible container engine that you can see through.
+#[derive(Debug, Parser)]
+#[command(name = "glassbox", version, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(Box<run::RunArgs>),
+    Plan(plan::PlanArgs),
+    Ps(ps::PsArgs),
+    Inspect(inspect::InspectArgs),
+    Diff(diff::DiffArgs),
+    Rm(rm::RmArgs),
+    Images(images::ImagesArgs),
+    Load(load::LoadArgs),
+    Replay(replay::ReplayArgs),
+    System(system::SystemArgs),
+}
+
+/// Runs the command line and returns the exit status of the process.
+pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help and version are answers, and go to standard output.
+            let _ = e.print();
+            return if e.use_stderr() { 125 } else { 0 };
+        }
+    };
+    let result = Context::new(cli.global).and_then(|context| match cli.command {
+        Command::Run(args) => run::run(&context, *args),
+        Command::Plan(args) => plan::run(&context, args),
+        Command::Ps(args) => ps::run(&context, &args),
+        Command::Inspect(args) => inspect::run(&context, &args),
+        Command::Diff(args) => diff::run(&context, &args),
+        Command::Rm(args) => rm::run(&context, &args),
+        Command::Images(args) => images::run(&context, &args),
+        Command::Load(args) => load::run(&context, &args),
+        Command::Replay(args) => replay::run(&context, &args),
+        Command::System(args) => system::run(&context, &args),
+    });
+    match result {
+        Ok(status) => status,
+        Err(error) => {
+            output::error(&error);
+            error.status
+        }
+    }
+}

@@ -1,1 +1,55 @@
-//! (room)
+//! Drives a plan: each step is announced, may be paused before, is carried out
+//! by a kernel, and is told as events. A failure undoes what was done, last
+//! step first. The engine knows no system call and prints nothing.
+
+mod drive;
+mod emit;
+
+use crate::kernel::{Failure, Kernel, Slots};
+use crate::plan::{Step, StepId};
+
+pub use drive::{Driver, rollback};
+pub use emit::Emitter;
+
+/// What a pause decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Carry the step out.
+    Go,
+    /// Stop here and undo everything.
+    Quit,
+}
+
+/// Stands between the announcement of a step and its execution: the stepper,
+/// or a fault that a lesson or a test injects.
+pub trait Pauser {
+    /// Called before each step. An error is taken as the step's own failure.
+    fn before(&mut self, step: &Step, kernel: &mut dyn Kernel, slots: &Slots) -> Result<Decision, Failure>;
+
+    /// Called after each step that worked.
+    fn after(&mut self, _step: &Step, _slots: &Slots) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// What the engine's caller keeps on disk while a plan runs.
+pub trait Journal {
+    /// A step filled a slot, or the command runs.
+    fn filled(&mut self, step: &Step, slots: &Slots) -> Result<(), Failure>;
+
+    /// The user wants to stop (a signal came while setting up).
+    fn interrupted(&mut self) -> Option<u8>;
+}
+
+/// How a plan ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// The exit status: the command's own, or 125, 126, 127, 128+n.
+    pub status: u8,
+    /// The step that failed before the command ran, and why.
+    pub failed: Option<(StepId, Failure)>,
+    /// What could not be taken back, or not be torn down at the end.
+    pub left: Vec<(StepId, Failure)>,
+    /// The command was started.
+    pub started: bool,
+}

@@ -1,9 +1,25 @@
 //! Images: references, the content store (an OCI image layout), layers and
 //! their safe unpacking, archives, and the built-in image `box`.
 
+pub mod builtin;
+#[cfg(feature = "linux")]
+pub mod changes;
+pub mod digest;
+mod error;
+#[cfg(feature = "linux")]
+pub mod layers;
+pub mod reference;
+#[cfg(feature = "linux")]
+pub mod store;
+
 use std::path::PathBuf;
 
 use oci_spec::image::ImageConfiguration;
+
+pub use error::ImageError;
+pub use reference::Reference;
+#[cfg(feature = "linux")]
+pub use store::Store;
 
 /// An image as resolved in a store.
 #[derive(Clone, Debug)]

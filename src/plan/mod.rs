@@ -2,6 +2,7 @@
 //! [`Plan`] of [`Step`]s, each with one [`Op`]. Pure functions and plain data;
 //! nothing here touches a host.
 
+pub mod cgroup;
 pub mod op;
 pub mod order;
 pub mod run;

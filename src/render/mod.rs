@@ -1,1 +1,12 @@
-//! (room)
+//! Words to a screen or a file. Renderers consume events only; they know no
+//! kernel, so that a recording and a live run go through the same code.
+//!
+//! What a renderer shows is first rows ([`layout::Row`]) of labelled words, then lines
+//! of the width of the screen, and only then bytes with colour ([`paint`]).
+
+pub mod console;
+pub mod layout;
+mod lines;
+pub mod paint;
+pub mod plan_table;
+pub mod step;

@@ -8,7 +8,7 @@
 use std::future::Future;
 use std::net::Ipv4Addr;
 
-use crate::kernel::Errno;
+pub use crate::kernel::Errno;
 
 /// Result of a system call.
 pub type SysResult<T> = Result<T, Errno>;
@@ -202,9 +202,28 @@ pub trait Sys: Clone + 'static {
     fn exec(&self, path: &str, argv: &[String], env: &[String]) -> impl Future<Output = Errno>;
     /// Waits for a child (`None`: any).
     fn wait(&self, pid: Option<Pid>) -> impl Future<Output = SysResult<(Pid, Exit)>>;
+    /// A child that has ended already, reaped; never waits.
+    fn reap(&self) -> Option<(Pid, Exit)> {
+        None
+    }
     fn kill(&self, pid: Pid, signal: i32) -> SysResult<()>;
     /// The signal is ignored (`true`) or has its default action again.
     fn ignore_signal(&self, signal: i32, ignore: bool) -> SysResult<()>;
+    /// From now on the signal interrupts blocking calls ([`Errno::EINTR`]) and is
+    /// told by [`caught_signals`](Sys::caught_signals), until
+    /// [`ignore_signal`](Sys::ignore_signal) or an exec. A kernel without it has no traps.
+    fn catch_signal(&self, _signal: i32) -> SysResult<()> {
+        Err(Errno::ENOSYS)
+    }
+    /// Caught signals since the last call, each once, ascending.
+    fn caught_signals(&self) -> Vec<i32> {
+        Vec::new()
+    }
+    /// Makes this process larger by so many bytes and touches them, so that its
+    /// memory controller charges them; they stay until it exits.
+    fn grow(&self, _bytes: u64) -> SysResult<()> {
+        Err(Errno::ENOSYS)
+    }
     fn sleep(&self, millis: u64) -> impl Future<Output = ()>;
     /// Seconds since 1970 and nanoseconds.
     fn now(&self) -> (i64, u32);

@@ -1,5 +1,44 @@
 //! The real kernel: the only room with system calls that change the host, and
 //! the only one with `unsafe`.
+//!
+//! [`LinuxKernel`] is the way in. `dispatch` leads from an operation to the
+//! group of files that carries it out, undoes it and reads it back; `init` is
+//! the same for the cloned child, and `protocol` what the two say to each other.
 
+// A step failure carries the calls that were seen until then; it is built at
+// most once in a run.
+#![allow(clippy::result_large_err)]
+
+mod beneath;
+mod calls;
+pub mod cgroup;
+mod clone;
 pub mod cx;
+mod dev;
+mod dispatch;
+mod evidence;
+mod exec;
+mod files;
+pub mod host;
+mod init;
+mod kernel;
+mod layers;
+mod mount_options;
+mod mounts;
+pub mod net;
+mod observe;
+mod protocol;
 pub mod recorder;
+pub mod seccomp;
+mod security;
+pub mod signals;
+mod state;
+mod supervise;
+mod terminal;
+mod union;
+
+pub use kernel::LinuxKernel;
+
+#[cfg(test)]
+mod tests;
+pub mod userland;

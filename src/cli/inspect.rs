@@ -1,0 +1,111 @@
+//! `glassbox inspect`
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::error::CliError;
+use super::{output, setup};
+use crate::container::record::{Record, RecordError, Status};
+
+/// Show all that is known of containers and images, as JSON
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// Containers, else images
+    #[arg(required = true)]
+    names: Vec<String>,
+}
+
+/// Runs the command. What is not found is reported on standard error, and the
+/// status is then 1.
+pub fn run(context: &Context, args: &InspectArgs) -> Result<u8, CliError> {
+    setup::repair(context)?;
+    let mut found = Vec::new();
+    let mut failed = false;
+    for name in &args.names {
+        let one = match setup::find(context, name) {
+            Ok(record) => Ok(container(context, &record)),
+            Err(RecordError::Unknown(_)) => setup::inspect_image(context, name).map_err(|_| {
+                CliError::new(format!("no such container or image: {name}"))
+                    .hint("`glassbox ps -a` and `glassbox images` list them")
+            }),
+            Err(e) => Err(e.into()),
+        };
+        match one {
+            Ok(value) => found.push(value),
+            Err(e) => {
+                output::error(&e);
+                failed = true;
+            }
+        }
+    }
+    let text = serde_json::to_string_pretty(&found)
+        .map_err(|e| CliError::new(format!("cannot write the result as JSON: {e}")))?;
+    output::print(&format!("{text}\n"))?;
+    Ok(u8::from(failed))
+}
+
+/// Docker's form, as far as glassbox knows it, and what only glassbox tells
+/// under `Glassbox`.
+fn container(context: &Context, record: &Record) -> Value {
+    let dir = record.dir(&context.root);
+    let process = record.oci.process().as_ref();
+    let running = record.status == Status::Running;
+    let resources = record.oci.linux().as_ref().and_then(|l| l.resources().as_ref());
+    let memory = resources.and_then(|r| r.memory().as_ref()).and_then(|m| m.limit()).unwrap_or(0);
+    let mut bindings = serde_json::Map::new();
+    for p in &record.ports {
+        let host = json!({ "HostIp": p.host_ip, "HostPort": p.host_port.to_string() });
+        let key = format!("{}/{}", p.container_port, p.protocol.name());
+        match bindings.entry(key).or_insert_with(|| json!([])) {
+            Value::Array(all) => all.push(host),
+            _ => unreachable!("only arrays are put in"),
+        }
+    }
+    json!({
+        "Id": record.id,
+        "Created": record.created,
+        "Path": record.command.first(),
+        "Args": record.command.get(1..).unwrap_or_default(),
+        "State": {
+            "Status": record.status,
+            "Running": running,
+            "Pid": record.pid.unwrap_or(0),
+            "ExitCode": record.exit_code.unwrap_or(0),
+            "StartedAt": record.started,
+            "FinishedAt": record.finished,
+        },
+        "Image": record.image_id,
+        "Name": format!("/{}", record.name),
+        "Driver": "overlay",
+        "GraphDriver": {
+            "Name": "overlay",
+            "Data": {
+                "LowerDir": record.layers.iter().rev().map(|l| l.to_string_lossy()).collect::<Vec<_>>().join(":"),
+                "UpperDir": dir.join("upper"),
+                "WorkDir": dir.join("work"),
+                "MergedDir": dir.join("rootfs"),
+            },
+        },
+        "HostConfig": {
+            "NetworkMode": record.network,
+            "PortBindings": bindings,
+            "AutoRemove": record.remove,
+            "Memory": memory,
+            "ReadonlyRootfs": record.oci.root().as_ref().and_then(|r| r.readonly()).unwrap_or(false),
+        },
+        "Config": {
+            "Hostname": record.oci.hostname(),
+            "Image": record.image,
+            "Cmd": record.command,
+            "Env": process.and_then(|p| p.env().clone()),
+            "WorkingDir": process.map(|p| p.cwd().clone()),
+            "Tty": process.and_then(|p| p.terminal()).unwrap_or(false),
+        },
+        "NetworkSettings": {
+            "IPAddress": record.address.as_deref().filter(|_| running).map(|a| a.split('/').next()),
+            "Ports": bindings,
+        },
+        "Glassbox": { "Layers": record.layers, "Spec": record.oci },
+    })
+}

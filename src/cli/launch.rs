@@ -1,0 +1,233 @@
+//! A run on the real kernel: image, specification, plan, receipt, and the drive.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::args::ContainerArgs;
+use super::context::{Context, is_root};
+use super::error::{CliError, io};
+use super::tracing::Watching;
+use super::{setup, tracing};
+use crate::container::receipt::{Receipt, Running};
+use crate::container::record::{RECORD_VERSION, Record, Status};
+use crate::container::{id, name, repair};
+use crate::engine::{Driver, Emitter, Journal, Outcome};
+use crate::kernel::linux::{LinuxKernel, host, signals};
+use crate::kernel::{Failure, HostFacts, Slots};
+use crate::plan::op::Slot;
+use crate::plan::{Op, Plan, Step};
+use crate::spec::build::{self, Inputs};
+use crate::spec::{Dirs, Network, RunRequest, RunSpec};
+
+/// Everything decided about a run before anything of it is done.
+pub struct Prepared {
+    pub spec: RunSpec,
+    pub plan: Plan,
+}
+
+/// Resolves the image and makes specification and plan. Writes nothing but what
+/// the store itself lacks of the built-in image, and that not when only planning.
+pub fn prepare(
+    context: &Context,
+    args: &ContainerArgs,
+    request: &RunRequest,
+    plan_only: bool,
+) -> Result<Prepared, CliError> {
+    let facts = host::facts()?;
+    let image = setup::image(context, &args.image, plan_only)?;
+    let id = new_id(context)?;
+    let name = match &args.name {
+        Some(name) => {
+            if !plan_only && let Ok(other) = setup::find(context, name) {
+                return Err(CliError::new(format!("the name {name:?} is taken by container {}", other.short_id()))
+                    .hint(format!("remove it with `glassbox rm {name}`, or choose another name"))
+                    .status(125));
+            }
+            name.clone()
+        }
+        None => free_name(context, &id),
+    };
+    let user = setup::user(&image, request)?;
+    let dirs = Dirs {
+        container: crate::container::record::containers_dir(&context.root).join(&id),
+        scope: context.scope.clone(),
+        leases: context.leases(),
+    };
+    let host_name = facts_host_name();
+    let spec = build::build(Inputs {
+        id,
+        name,
+        request,
+        image: &image,
+        user,
+        facts: &facts,
+        bridge: context.bridge.clone(),
+        dirs,
+        host_name,
+    })?;
+    let plan = plan(&spec, &facts)?;
+    Ok(Prepared { spec, plan })
+}
+
+fn plan(spec: &RunSpec, facts: &HostFacts) -> Result<Plan, CliError> {
+    Ok(crate::plan::run::plan(spec, facts)?)
+}
+
+fn facts_host_name() -> String {
+    nix::unistd::gethostname().map_or_else(|_| "localhost".to_owned(), |n| n.to_string_lossy().into_owned())
+}
+
+fn new_id(context: &Context) -> Result<String, CliError> {
+    if context.deterministic {
+        let free = |n: &u64| !crate::container::record::containers_dir(&context.root).join(id::deterministic(*n)).exists();
+        return Ok(id::deterministic((1..).find(free).unwrap_or(1)));
+    }
+    let mut bytes = [0u8; 32];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut f| std::io::Read::read_exact(&mut f, &mut bytes))
+        .map_err(|e| io("read random bytes from", Path::new("/dev/urandom"), &e))?;
+    Ok(id::from_bytes(bytes))
+}
+
+fn free_name(context: &Context, id: &str) -> String {
+    let taken: Vec<String> = setup::records(context).unwrap_or_default().into_iter().map(|r| r.name).collect();
+    (0..).map(|n| name::from_id(id, n)).find(|n| !taken.contains(n)).unwrap_or_else(|| id[..12].to_owned())
+}
+
+/// Runs the container to its end.
+pub fn run(
+    context: &Context,
+    args: &ContainerArgs,
+    request: &RunRequest,
+    watching: Watching,
+) -> Result<Outcome, CliError> {
+    if !is_root() {
+        return Err(CliError::new("running a container needs root: new namespaces, mounts, cgroups and network rules")
+            .hint(
+                "use sudo; or add --model to run it on the modelled kernel, without privileges; \
+                 running without root on the real kernel is not there yet",
+            )
+            .status(125));
+    }
+    setup::repair(context)?;
+    let Prepared { spec, plan } = prepare(context, args, request, false)?;
+    watching.check(&plan)?;
+    let record = record(&spec, args);
+    let dir = &spec.dirs.container;
+    std::fs::create_dir_all(dir).map_err(|e| io("make the container's directory", dir, &e))?;
+    // From here on a cut-off run is found and undone by its receipt.
+    let receipt = Receipt::write(&context.run, &plan).map_err(|e| {
+        let _ = repair::remove_tree(dir);
+        io("write the plan's receipt in", &context.run, &e)
+    })?;
+    if let Err(e) = record.save(&context.root) {
+        let _ = repair::remove_tree(dir);
+        let _ = receipt.remove();
+        return Err(e.into());
+    }
+    let mut journal = Keeper { receipt: Some(receipt), running: Running::default() };
+    let outcome = drive(context, &plan, &spec, watching, &mut journal)?;
+    finish(context, &spec, &outcome, &mut journal)?;
+    Ok(outcome)
+}
+
+fn drive(
+    context: &Context,
+    plan: &Plan,
+    spec: &RunSpec,
+    mut watching: Watching,
+    journal: &mut Keeper,
+) -> Result<Outcome, CliError> {
+    let _signals = signals::hold();
+    let mut kernel = LinuxKernel::new();
+    let watch = watching.watch();
+    let clock = tracing::clock(context.deterministic);
+    let begin = tracing::begin(context, crate::kernel::Kernel::name(&kernel), &host::release(), plan, spec, watch);
+    let outcome = watching.with(|sink, pauser| {
+        let mut emitter = Emitter::new(sink, &clock);
+        emitter.emit(|| begin);
+        let driver = Driver { kernel: &mut kernel, emitter: &mut emitter, watch, pauser, journal };
+        let outcome = driver.run(plan);
+        emitter.emit(|| crate::trace::Body::End { status: outcome.status });
+        outcome
+    });
+    watching.finish()?;
+    Ok(outcome)
+}
+
+/// The receipt goes when nothing of the plan is left; a container whose command
+/// never ran goes with it.
+fn finish(context: &Context, spec: &RunSpec, outcome: &Outcome, journal: &mut Keeper) -> Result<(), CliError> {
+    if outcome.failed.is_some() {
+        let dir = &spec.dirs.container;
+        repair::remove_tree(dir).map_err(|e| io("remove", dir, &e))?;
+    }
+    if outcome.left.is_empty()
+        && let Some(receipt) = journal.receipt.take()
+    {
+        receipt.remove().map_err(|e| io("remove the receipt in", &context.run, &e))?;
+    }
+    Ok(())
+}
+
+fn record(spec: &RunSpec, args: &ContainerArgs) -> Record {
+    let network = match &spec.network {
+        Network::Host => "host",
+        Network::None => "none",
+        Network::Bridge(_) => "bridge",
+    };
+    Record {
+        version: RECORD_VERSION,
+        id: spec.id.clone(),
+        name: spec.name.clone(),
+        image: args.image.clone(),
+        image_id: spec.image.id.clone(),
+        layers: spec.image.layers.iter().map(|l| l.dir.clone()).collect(),
+        command: spec.oci.process().as_ref().and_then(|p| p.args().clone()).unwrap_or_default(),
+        created: Timestamp::now(),
+        status: Status::Created,
+        exit_code: None,
+        started: None,
+        finished: None,
+        pid: None,
+        network: network.to_owned(),
+        address: None,
+        ports: match &spec.network {
+            Network::Bridge(b) => b.ports.clone(),
+            Network::Host | Network::None => Vec::new(),
+        },
+        remove: spec.remove,
+        oci: spec.oci.clone(),
+    }
+}
+
+/// Keeps the run-time state on disk while the plan runs.
+struct Keeper {
+    receipt: Option<Receipt>,
+    running: Running,
+}
+
+impl Journal for Keeper {
+    fn filled(&mut self, step: &Step, slots: &Slots) -> Result<(), Failure> {
+        if !matches!(step.op, Op::Exec { .. }) {
+            return Ok(());
+        }
+        self.running = Running {
+            pid: slots.get(&Slot::InitPid).and_then(|v| v.text().parse().ok()),
+            address: slots.get(&Slot::Address).map(crate::trace::Value::text),
+            started: Some(Timestamp::now()),
+        };
+        match &self.receipt {
+            Some(receipt) => receipt
+                .running(&self.running)
+                .map_err(|e| Failure::new("write the run-time state of the container", Some(e.into()))),
+            None => Ok(()),
+        }
+    }
+
+    fn interrupted(&mut self) -> Option<u8> {
+        signals::pending()
+    }
+}
+

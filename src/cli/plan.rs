@@ -1,0 +1,60 @@
+//! `glassbox plan`
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::args::ContainerArgs;
+use super::context::Context;
+use super::error::CliError;
+use super::{launch, model, output};
+
+/// Show what a command would do, without doing anything
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(subcommand)]
+    command: PlanCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PlanCommand {
+    /// Show the plan of `run` with the same options
+    #[command(disable_help_flag = true)]
+    Run(Box<PlanRunArgs>),
+}
+
+#[derive(Debug, Args)]
+struct PlanRunArgs {
+    /// Form of the output
+    #[arg(long, default_value = "table")]
+    format: Format,
+    #[command(flatten)]
+    container: ContainerArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// A line per step.
+    Table,
+    /// The plan as data.
+    Json,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, args: PlanArgs) -> Result<u8, CliError> {
+    let PlanCommand::Run(args) = args.command;
+    let request = args.container.request()?;
+    let plan = if context.model {
+        model::plan(context, &args.container, &request)?
+    } else {
+        launch::prepare(context, &args.container, &request, true)?.plan
+    };
+    let text = match args.format {
+        Format::Table => crate::render::plan_table::table(&plan, context.lang),
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&plan)
+                .map_err(|e| CliError::new(format!("cannot write the plan as JSON: {e}")))?;
+            format!("{json}\n")
+        }
+    };
+    output::print(&text)?;
+    Ok(0)
+}

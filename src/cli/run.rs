@@ -1,0 +1,46 @@
+//! `glassbox run`
+
+use clap::Args;
+
+use super::args::ContainerArgs;
+use super::context::Context;
+use super::error::CliError;
+use super::tracing::{TraceArgs, Watching};
+use super::{fault, launch, model, output};
+
+/// Run a command in a new container
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub struct RunArgs {
+    #[command(flatten)]
+    trace: TraceArgs,
+    /// Make a step fail, with EIO or the errno given, and show the rollback
+    #[arg(long, value_name = "STEP[=ERRNO]")]
+    fail: Option<String>,
+    /// Kill this process with SIGKILL before a step: for trying out the repair
+    #[arg(long, value_name = "STEP", hide = true)]
+    kill_at: Option<String>,
+    #[command(flatten)]
+    container: ContainerArgs,
+}
+
+/// Runs the command; the status is the container's own, or 125, 126, 127.
+pub fn run(context: &Context, args: RunArgs) -> Result<u8, CliError> {
+    let request = args.container.request()?;
+    let fault = fault::Fault::parse(args.fail.as_deref(), args.kill_at.as_deref())?;
+    let watching = Watching::new(context, &args.trace, request.tty, fault)?;
+    let ended = if context.model {
+        model::run(context, &args.container, &request, watching)
+    } else {
+        launch::run(context, &args.container, &request, watching)
+    }
+    .map_err(|e| if e.status == 1 { e.status(125) } else { e })?;
+    if let Some((step, failure)) = &ended.failed {
+        let error = CliError::from(failure.clone());
+        output::error(&CliError { message: format!("{} (at {step})", error.message), ..error });
+    }
+    for (step, failure) in &ended.left {
+        output::note(&format!("{step} is left on the host: failed to {failure}; `glassbox system repair` tries again"));
+    }
+    Ok(ended.status)
+}

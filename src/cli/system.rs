@@ -1,0 +1,44 @@
+//! `glassbox system`
+
+use clap::{Args, Subcommand};
+
+use super::context::Context;
+use super::error::CliError;
+use super::{output, setup};
+
+/// Look after glassbox itself
+#[derive(Debug, Args)]
+pub struct SystemArgs {
+    #[command(subcommand)]
+    command: SystemCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SystemCommand {
+    /// Undo what killed or failed runs left on the host
+    Repair,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, args: &SystemArgs) -> Result<u8, CliError> {
+    match args.command {
+        SystemCommand::Repair => {
+            let repaired = setup::repair_all(context)?;
+            let mut text = String::new();
+            let mut failed = false;
+            for one in &repaired {
+                let what = if one.removed { "removed" } else { "kept, as exited" };
+                text.push_str(&format!("{}: undone; container {what}\n", &one.id[..one.id.len().min(12)]));
+                for (step, failure) in &one.left {
+                    failed = true;
+                    text.push_str(&format!("  {step} is left: failed to {failure}\n"));
+                }
+            }
+            if repaired.is_empty() {
+                text.push_str("nothing to repair\n");
+            }
+            output::print(&text)?;
+            Ok(u8::from(failed))
+        }
+    }
+}

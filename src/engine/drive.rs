@@ -1,0 +1,219 @@
+//! The loop over a plan's steps.
+
+use super::{Decision, Emitter, Journal, Outcome, Pauser};
+use crate::kernel::{Applied, Failure, Kernel, Slots, StepFailure, Watch};
+use crate::plan::op::Slot;
+use crate::plan::{Op, Phase, Plan, Step, StepId};
+use crate::trace::{Body, When};
+
+/// Everything that takes part in running one plan.
+pub struct Driver<'a, 'e> {
+    /// Who carries the steps out.
+    pub kernel: &'a mut dyn Kernel,
+    /// Where events go.
+    pub emitter: &'a mut Emitter<'e>,
+    /// How closely to look.
+    pub watch: Watch,
+    /// Stands before each step.
+    pub pauser: Option<&'a mut dyn Pauser>,
+    /// What is kept on disk meanwhile.
+    pub journal: &'a mut dyn Journal,
+}
+
+impl Driver<'_, '_> {
+    /// Carries the plan out. The receipt has to be on disk before.
+    pub fn run(mut self, plan: &Plan) -> Outcome {
+        let mut slots = Slots::new();
+        let mut outcome = Outcome::default();
+        self.kernel.begin(plan, self.watch);
+        for (index, step) in plan.steps.iter().enumerate() {
+            match self.step(step, &mut slots) {
+                Ok(()) => outcome.started |= matches!(step.op, Op::Exec { .. }),
+                // The command has run: its status stands, and the rest of the
+                // teardown is still to be done.
+                Err(failed) if step.phase == Phase::Exit => {
+                    outcome.left.push((failed.step.unwrap_or_else(|| step.id.clone()), failed.failure));
+                }
+                Err(failed) => {
+                    let id = failed.step.unwrap_or_else(|| step.id.clone());
+                    outcome.status = failed.failure.status;
+                    outcome.failed = Some((id, failed.failure));
+                    outcome.started = false;
+                    outcome.left = rollback(&plan.steps[..=index], self.kernel, &slots, self.emitter);
+                    return outcome;
+                }
+            }
+        }
+        outcome.status = slots.get(&Slot::ExitStatus).and_then(|v| v.text().parse().ok()).unwrap_or(0);
+        outcome
+    }
+
+    fn step(&mut self, step: &Step, slots: &mut Slots) -> Result<(), StepFailure> {
+        self.emitter.emit(|| Body::About {
+            step: step.id.clone(),
+            phase: step.phase,
+            actor: step.actor,
+            op: step.op.clone(),
+        });
+        self.emitter.check()?;
+        let result = self.carry_out(step, slots);
+        if let Err(failed) = &result {
+            let id = failed.step.clone().unwrap_or_else(|| step.id.clone());
+            self.told(&id, &failed.applied);
+            self.emitter.emit(|| Body::Failed { step: id.clone(), failure: failed.failure.clone() });
+        }
+        result
+    }
+
+    fn carry_out(&mut self, step: &Step, slots: &mut Slots) -> Result<(), StepFailure> {
+        if step.phase < Phase::Life
+            && let Some(signal) = self.journal.interrupted()
+        {
+            return Err(Failure::new("go on: interrupted by a signal", None).status(128 + signal).into());
+        }
+        if let Some(pauser) = &mut self.pauser
+            && pauser.before(step, self.kernel, slots)? == Decision::Quit
+        {
+            return Err(Failure::new("go on: you chose to quit", None).status(130).into());
+        }
+        let known = slots.len();
+        let emitter = &mut *self.emitter;
+        let applied = self.kernel.apply(step, slots, &mut |life| emitter.emit(|| Body::Life { life }))?;
+        self.told(&step.id, &applied);
+        let filled = if slots.len() > known { filled_by(&step.op).into_iter().collect() } else { Vec::new() };
+        self.emitter.emit(|| Body::Done {
+            step: step.id.clone(),
+            micros: applied.micros,
+            unchanged: applied.unchanged,
+            filled: filled.iter().filter_map(|s| Some((*s, slots.get(s)?.clone()))).collect(),
+        });
+        self.emitter.check()?;
+        if slots.len() > known || matches!(step.op, Op::Exec { .. }) {
+            self.journal.filled(step, slots)?;
+        }
+        if let Some(pauser) = &mut self.pauser {
+            pauser.after(step, slots)?;
+        }
+        Ok(())
+    }
+
+    fn told(&mut self, step: &StepId, applied: &Applied) {
+        tell(self.emitter, step, applied);
+    }
+}
+
+fn tell(emitter: &mut Emitter<'_>, step: &StepId, applied: &Applied) {
+    if !applied.before.is_empty() {
+        emitter.emit(|| Body::Observed {
+            step: step.clone(),
+            when: When::Before,
+            facts: applied.before.clone(),
+        });
+    }
+    for call in &applied.calls {
+        emitter.emit(|| Body::Call { step: step.clone(), call: call.clone() });
+    }
+    if !applied.after.is_empty() {
+        emitter.emit(|| Body::Observed {
+            step: step.clone(),
+            when: When::After,
+            facts: applied.after.clone(),
+        });
+    }
+}
+
+fn filled_by(op: &Op) -> Option<Slot> {
+    match op {
+        Op::Clone { .. } => Some(Slot::InitPid),
+        Op::AllocateAddress { .. } => Some(Slot::Address),
+        Op::Supervise { .. } => Some(Slot::ExitStatus),
+        _ => None,
+    }
+}
+
+/// Takes steps back, last first, and goes on past errors. Returns what could
+/// not be taken back. Also serves recovery, where nobody knows how far a plan
+/// came: undoing what was never done changes nothing.
+pub fn rollback(
+    steps: &[Step],
+    kernel: &mut dyn Kernel,
+    slots: &Slots,
+    emitter: &mut Emitter<'_>,
+) -> Vec<(StepId, Failure)> {
+    let mut left = Vec::new();
+    for step in steps.iter().rev().filter(|s| leaves_something(&s.op)) {
+        emitter.emit(|| Body::Undoing { step: step.id.clone(), op: step.op.clone() });
+        let failure = match kernel.undo(&step.op, slots) {
+            Ok(applied) => {
+                tell(emitter, &step.id, &applied);
+                None
+            }
+            Err(failed) => {
+                tell(emitter, &step.id, &failed.applied);
+                Some(failed.failure)
+            }
+        };
+        emitter.emit(|| Body::Undone { step: step.id.clone(), failure: failure.clone() });
+        if let Some(failure) = failure {
+            left.push((step.id.clone(), failure));
+        }
+    }
+    left
+}
+
+/// Whether an operation leaves anything on the host that outlives the
+/// container's namespaces. What init does goes away with them.
+fn leaves_something(op: &Op) -> bool {
+    match op {
+        Op::MakeDir { .. }
+        | Op::MountOverlay { .. }
+        | Op::CreateCgroup { .. }
+        | Op::Clone { .. }
+        | Op::CreateBridge { .. }
+        | Op::WriteSysctl { .. }
+        | Op::CreateNat { .. }
+        | Op::AllocateAddress { .. }
+        | Op::CreateVeth { .. }
+        | Op::PublishPort { .. }
+        | Op::WriteFile { .. }
+        | Op::Supervise { .. } => true,
+        // A limit goes with its cgroup, a membership with the process.
+        Op::SetLimit { limit, .. } => *limit == crate::plan::op::Limit::Controllers,
+        Op::ReadImage { .. }
+        // An unpacked layer is the store's, and complete or absent.
+        | Op::UnpackLayer { .. }
+        | Op::UseLayer { .. }
+        | Op::ReadHostKernel
+        | Op::LookForKernel { .. }
+        | Op::AttachRootfs { .. }
+        | Op::AllowDevices { .. }
+        | Op::WriteIdMaps { .. }
+        | Op::JoinCgroup { .. }
+        | Op::UnshareCgroup
+        | Op::SetLinkUp { .. }
+        | Op::AddAddress { .. }
+        | Op::AddDefaultRoute { .. }
+        | Op::MakeMountsPrivate
+        | Op::Mount { .. }
+        | Op::Bind { .. }
+        | Op::MakeNode { .. }
+        | Op::MakeSymlink { .. }
+        | Op::PivotRoot { .. }
+        | Op::RemountRootReadonly
+        | Op::MaskPath { .. }
+        | Op::ReadonlyPath { .. }
+        | Op::SetHostname { .. }
+        | Op::OpenTerminal
+        | Op::SetRlimits { .. }
+        | Op::SetNoNewPrivs
+        | Op::DropBounding { .. }
+        | Op::SetUser { .. }
+        | Op::SetCapabilities { .. }
+        | Op::LoadSeccomp { .. }
+        | Op::Exec { .. }
+        | Op::ReadChanges { .. }
+        | Op::RecordExit { .. }
+        | Op::RemoveContainer { .. }
+        | Op::Undo { .. } => false,
+    }
+}

@@ -1,0 +1,40 @@
+//! Numbers and times events and hands them to the sinks, if there are any.
+
+use crate::kernel::Failure;
+use crate::trace::{Body, Event, EventSink};
+
+/// Hands events on. Without a sink it builds none: the body is a closure.
+pub struct Emitter<'a> {
+    sink: Option<&'a mut dyn EventSink>,
+    clock: &'a dyn Fn() -> u64,
+    seq: u64,
+    broken: Option<std::io::Error>,
+}
+
+impl<'a> Emitter<'a> {
+    /// `clock` gives microseconds since the first event.
+    pub fn new(sink: Option<&'a mut dyn EventSink>, clock: &'a dyn Fn() -> u64) -> Self {
+        Emitter { sink, clock, seq: 0, broken: None }
+    }
+
+    /// Emits one event.
+    pub fn emit(&mut self, body: impl FnOnce() -> Body) {
+        let Some(sink) = &mut self.sink else { return };
+        if self.broken.is_some() {
+            return;
+        }
+        let event = Event { seq: self.seq, at: (self.clock)(), body: body() };
+        self.seq += 1;
+        self.broken = sink.event(&event).err();
+    }
+
+    /// The first error of a sink, as the failure of the step being told.
+    pub fn check(&self) -> Result<(), Failure> {
+        match &self.broken {
+            None => Ok(()),
+            Some(e) => Err(Failure::new(format!("write the trace: {e}"), None).hint(
+                "check that the trace file's directory exists and has room, or leave --trace-file out",
+            )),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! gzip and zstd, any number of members or frames, as one reader.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+
+use crate::image::ImageError;
+
+/// How a blob or an archive is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Compression {
+    Plain,
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    /// Of a layer with this media type, OCI's or Docker's.
+    ///
+    /// # Errors
+    /// When the type is no layer that can be read here.
+    pub fn of_media_type(media_type: &str) -> Result<Self, ImageError> {
+        let kind = media_type
+            .strip_prefix("application/vnd.oci.image.layer.v1.")
+            .or_else(|| media_type.strip_prefix("application/vnd.oci.image.layer.nondistributable.v1."))
+            .or_else(|| media_type.strip_prefix("application/vnd.docker.image.rootfs.diff."))
+            .or_else(|| media_type.strip_prefix("application/vnd.docker.image.rootfs.foreign.diff."));
+        match kind {
+            Some("tar") => Ok(Compression::Plain),
+            Some("tar+gzip" | "tar.gzip") => Ok(Compression::Gzip),
+            Some("tar+zstd" | "tar.zstd") => Ok(Compression::Zstd),
+            _ => Err(ImageError::MediaType { media_type: media_type.to_owned() }),
+        }
+    }
+
+    /// The OCI media type of a layer compressed so.
+    pub fn layer_media_type(self) -> &'static str {
+        match self {
+            Compression::Plain => "application/vnd.oci.image.layer.v1.tar",
+            Compression::Gzip => "application/vnd.oci.image.layer.v1.tar+gzip",
+            Compression::Zstd => "application/vnd.oci.image.layer.v1.tar+zstd",
+        }
+    }
+
+    /// By the first bytes of the content.
+    pub fn sniff(start: &[u8]) -> Self {
+        match start {
+            [0x1f, 0x8b, ..] => Compression::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
+            // A skippable frame: some tools put an index of their own first.
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
+            _ => Compression::Plain,
+        }
+    }
+}
+
+/// A reader of the uncompressed content.
+pub fn open<'a, R: Read + 'a>(compression: Compression, input: R) -> Box<dyn Read + 'a> {
+    let input = BufReader::with_capacity(256 << 10, input);
+    match compression {
+        Compression::Plain => Box::new(input),
+        Compression::Gzip => Box::new(MultiGzDecoder::new(input)),
+        Compression::Zstd => Box::new(Zstd { input, frame: FrameDecoder::new(), inside: false }),
+    }
+}
+
+struct Zstd<R: BufRead> {
+    input: R,
+    frame: FrameDecoder,
+    inside: bool,
+}
+
+impl<R: BufRead> Read for Zstd<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while !buf.is_empty() {
+            if !self.inside {
+                if self.input.fill_buf()?.is_empty() {
+                    return Ok(0);
+                }
+                match self.frame.init(&mut self.input) {
+                    Ok(()) => self.inside = true,
+                    Err(error) => skip_frame(&error, &mut self.input)?,
+                }
+                continue;
+            }
+            if !self.frame.is_finished() && self.frame.can_collect() < buf.len() {
+                let some = BlockDecodingStrategy::UptoBytes(buf.len().max(64 << 10));
+                self.frame.decode_blocks(&mut self.input, some).map_err(|e| broken(&e))?;
+            }
+            let n = self.frame.read(buf)?;
+            if n > 0 {
+                return Ok(n);
+            }
+            if self.frame.is_finished() {
+                let stored = self.frame.get_checksum_from_data();
+                if stored.is_some() && stored != self.frame.get_calculated_checksum() {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "zstd: checksum mismatch"));
+                }
+                self.inside = false;
+            }
+        }
+        Ok(0)
+    }
+}
+
+fn skip_frame<R: BufRead>(error: &FrameDecoderError, input: &mut R) -> io::Result<()> {
+    let FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. }) = error
+    else {
+        return Err(broken(error));
+    };
+    let skipped = io::copy(&mut input.take(u64::from(*length)), &mut io::sink())?;
+    if skipped < u64::from(*length) {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(())
+}
+
+fn broken(error: &FrameDecoderError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("zstd: {error}"))
+}

@@ -1,0 +1,174 @@
+//! Adding images: staged content moves into place, then the index names it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use oci_spec::image::{Descriptor, Digest, ImageIndex, MediaType};
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
+
+use super::{IMAGE_ID, REF_NAME, Store, annotation};
+use crate::image::{ImageError, Reference, digest};
+
+/// An image whose content is staged and verified.
+#[derive(Clone, Debug)]
+pub struct NewImage {
+    /// The manifest, byte for byte.
+    pub manifest: Vec<u8>,
+    /// Its media type, OCI's or Docker's.
+    pub media_type: String,
+    /// Digest of the config.
+    pub id: String,
+    /// Its names; none for an image that is known by its id only.
+    pub references: Vec<Reference>,
+}
+
+/// What was moved into place, to be taken back if a later move fails.
+#[derive(Default)]
+struct Moved(Vec<PathBuf>);
+
+impl Store {
+    /// Moves staged blobs and layers into place and names the images, all or
+    /// nothing. `blobs` are (digest, staged file), `layers` (chain ID, staged
+    /// directory that holds `diff`). Content that is there already stays.
+    ///
+    /// # Errors
+    /// When the store cannot be written; what was moved is taken back.
+    pub fn add(
+        &self,
+        blobs: &[(String, PathBuf)],
+        layers: &[(String, PathBuf)],
+        images: &[NewImage],
+    ) -> Result<(), ImageError> {
+        let _lock = self.lock()?;
+        let mut moved = Moved::default();
+        let done = self.add_locked(blobs, layers, images, &mut moved);
+        if done.is_err() {
+            for path in moved.0.iter().rev() {
+                let _ = crate::image::layers::remove_tree(path);
+            }
+        }
+        done
+    }
+
+    fn add_locked(
+        &self,
+        blobs: &[(String, PathBuf)],
+        layers: &[(String, PathBuf)],
+        images: &[NewImage],
+        moved: &mut Moved,
+    ) -> Result<(), ImageError> {
+        for (blob, from) in blobs {
+            self.move_in(from, &self.blob(blob)?, moved)?;
+        }
+        for (chain_id, from) in layers {
+            self.move_in(from, &self.layer_place(chain_id)?, moved)?;
+            self.link_short(chain_id)?;
+        }
+        let mut index = self.index()?;
+        for image in images {
+            let manifest = digest::of_bytes(&image.manifest);
+            let path = self.blob(&manifest)?;
+            if !path.exists() {
+                self.write(
+                    &format!("blobs/sha256/{}", digest::hex(&manifest).unwrap_or_default()),
+                    &image.manifest,
+                )?;
+                moved.0.push(path);
+            }
+            let names: Vec<String> = image.references.iter().map(Reference::to_string).collect();
+            name_image(&mut index, &manifest, image, &names)?;
+        }
+        self.write_index(&index)
+    }
+
+    pub(super) fn write_index(&self, index: &ImageIndex) -> Result<(), ImageError> {
+        let text = serde_json::to_vec(index).map_err(|e| ImageError::Damaged {
+            path: self.root().join("index.json"),
+            reason: e.to_string(),
+        })?;
+        self.write("index.json", &text)
+    }
+
+    fn move_in(&self, from: &Path, to: &Path, moved: &mut Moved) -> Result<(), ImageError> {
+        match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            Ok(()) => {
+                moved.0.push(to.to_owned());
+                Ok(())
+            }
+            Err(Errno::EXIST) => Ok(()),
+            Err(e) => Err(self.writing("rename to", to, e.into())),
+        }
+    }
+
+    /// Gives an image another name, `docker tag`.
+    ///
+    /// # Errors
+    /// When there is no such image, or the store cannot be written.
+    pub fn tag(&self, image: &str, name: &Reference) -> Result<(), ImageError> {
+        let name = name.clone().or_latest();
+        let _lock = self.lock()?;
+        let mut index = self.index()?;
+        let manifest = self.find(&index, image)?.digest().to_string();
+        let bytes = super::disk::read(&self.blob(&manifest)?)?.unwrap_or_default();
+        let parsed: oci_spec::image::ImageManifest = self.json_blob(&manifest)?;
+        let media_type = parsed.media_type().clone().unwrap_or(MediaType::ImageManifest).to_string();
+        let new = NewImage {
+            manifest: bytes,
+            media_type,
+            id: parsed.config().digest().to_string(),
+            references: vec![name.clone()],
+        };
+        name_image(&mut index, &manifest, &new, &[name.to_string()])?;
+        self.write_index(&index)
+    }
+}
+
+/// Lets the names mean this manifest. An image that loses its last name so
+/// stays, without a name.
+fn name_image(
+    index: &mut ImageIndex,
+    manifest: &str,
+    image: &NewImage,
+    names: &[String],
+) -> Result<(), ImageError> {
+    let digest: Digest = manifest.parse().map_err(|e: oci_spec::OciSpecError| ImageError::Damaged {
+        path: "index.json".into(),
+        reason: e.to_string(),
+    })?;
+    let descriptor = |name: Option<&String>| {
+        let mut descriptor = Descriptor::new(
+            MediaType::from(image.media_type.as_str()),
+            image.manifest.len() as u64,
+            digest.clone(),
+        );
+        let mut notes = HashMap::from([(IMAGE_ID.to_owned(), image.id.clone())]);
+        notes.extend(name.map(|n| (REF_NAME.to_owned(), n.clone())));
+        descriptor.set_annotations(Some(notes));
+        descriptor
+    };
+    let mut list = index.manifests().clone();
+    for name in names {
+        let Some(at) = list.iter().position(|d| annotation(d, REF_NAME) == Some(name)) else { continue };
+        let old = list.remove(at);
+        let others = list.iter().any(|d| d.digest() == old.digest());
+        if !others && old.digest() != &digest {
+            let mut nameless = old;
+            let mut notes = nameless.annotations().clone().unwrap_or_default();
+            notes.remove(REF_NAME);
+            nameless.set_annotations(Some(notes));
+            list.push(nameless);
+        }
+    }
+    if names.is_empty() {
+        if !list.iter().any(|d| d.digest() == &digest) {
+            list.push(descriptor(None));
+        }
+        index.set_manifests(list);
+        return Ok(());
+    }
+    list.retain(|d| d.digest() != &digest || annotation(d, REF_NAME).is_some());
+    list.extend(names.iter().map(|n| descriptor(Some(n))));
+    index.set_manifests(list);
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! Files of the store: read whole, written whole, locked.
+
+use std::fs::{DirBuilder, File};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::FlockOperation;
+
+use super::Store;
+use crate::image::ImageError;
+use crate::kernel::Errno;
+
+/// A file's content; `None` if there is no such file.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, ImageError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(ImageError::io("open", path, e)),
+    };
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(|e| ImageError::io("read", path, e))?;
+    Ok(Some(text))
+}
+
+/// The store's lock, for as long as it lives.
+pub struct Lock {
+    _file: File,
+}
+
+impl Store {
+    /// Makes the directories that are missing.
+    pub(crate) fn prepare(&self) -> Result<(), ImageError> {
+        let root = self.root();
+        if root.join("oci-layout").exists() && root.join("tmp").is_dir() {
+            return Ok(());
+        }
+        // Trees of layers hold setuid programs: no way in for other users.
+        for (dir, mode) in
+            [("", 0o711), ("blobs/sha256", 0o755), ("layers", 0o700), ("l", 0o700), ("tmp", 0o700)]
+        {
+            let dir = if dir.is_empty() { root.to_owned() } else { root.join(dir) };
+            DirBuilder::new()
+                .recursive(true)
+                .mode(mode)
+                .create(&dir)
+                .map_err(|e| self.writing("mkdir", &dir, e))?;
+        }
+        self.write("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)
+    }
+
+    /// Writes a file of the root so that readers see the old one or the new one.
+    pub(crate) fn write(&self, name: &str, content: &[u8]) -> Result<(), ImageError> {
+        let path = self.root().join(name);
+        let tmp = self.root().join("tmp");
+        let put = || {
+            let mut file = tempfile::Builder::new()
+                .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+                .tempfile_in(&tmp)?;
+            file.write_all(content)?;
+            file.as_file().sync_data()?;
+            file.persist(&path).map_err(|e| e.error)?;
+            Ok(())
+        };
+        put().map_err(|e| self.writing("write", &path, e))
+    }
+
+    /// Waits for the lock that writers of the index hold.
+    pub(crate) fn lock(&self) -> Result<Lock, ImageError> {
+        self.prepare()?;
+        let path = self.root().join("lock");
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|e| self.writing("open", &path, e))?;
+        rustix::fs::flock(&file, FlockOperation::LockExclusive)
+            .map_err(|e| ImageError::io("lock", &path, e))?;
+        Ok(Lock { _file: file })
+    }
+
+    /// The short link for a layer that is unpacked. An existing one stays.
+    ///
+    /// # Errors
+    /// When the link cannot be made.
+    pub fn link_short(&self, chain_id: &str) -> Result<(), ImageError> {
+        let Some(hex) = crate::image::digest::hex(chain_id) else { return Ok(()) };
+        let link = self.root().join(Store::short_name(chain_id));
+        match std::os::unix::fs::symlink(format!("../layers/{hex}/diff"), &link) {
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(self.writing("symlink", &link, e)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn writing(&self, what: &'static str, path: &Path, error: std::io::Error) -> ImageError {
+        match Errno::from(error) {
+            Errno::EROFS => ImageError::ReadOnly { root: self.root().to_owned() },
+            errno => ImageError::Io { what, path: path.to_owned(), errno },
+        }
+    }
+
+    /// Whether containers' writable layers can live here, statfs(2).
+    ///
+    /// # Errors
+    /// [`ImageError::NoUpper`] where overlayfs takes no upper directory,
+    /// [`ImageError::ReadOnly`] where nothing can be written.
+    pub fn check_upper(&self) -> Result<(), ImageError> {
+        let there = self.root().ancestors().find(|p| p.exists()).unwrap_or(Path::new("/"));
+        let fs = rustix::fs::statfs(there).map_err(|e| ImageError::io("statfs", there, e))?;
+        if let Some(filesystem) = no_upper(fs.f_type as u64 & 0xffff_ffff) {
+            return Err(ImageError::NoUpper { root: self.root().to_owned(), filesystem });
+        }
+        let vfs = rustix::fs::statvfs(there).map_err(|e| ImageError::io("statvfs", there, e))?;
+        if vfs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
+            return Err(ImageError::ReadOnly { root: self.root().to_owned() });
+        }
+        Ok(())
+    }
+}
+
+/// File systems without what an upper directory needs: `trusted` attributes,
+/// d_type, whiteouts by rename. The numbers are those of statfs(2).
+fn no_upper(magic: u64) -> Option<&'static str> {
+    Some(match magic {
+        0x794c_7630 => "overlayfs",
+        0x6969 => "nfs",
+        0x6573_5546 => "fuse",
+        0x4d44 => "vfat",
+        0xf15f => "ecryptfs",
+        0xff53_4d42 | 0xfe53_4d42 => "smb",
+        0x0102_1997 => "9p",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_of_file_system_decides() {
+        assert_eq!(no_upper(0x794c_7630), Some("overlayfs"));
+        for good in [0xef53, 0x0102_1994, 0x5846_5342, 0x9123_683e] {
+            assert_eq!(no_upper(good), None, "{good:x}");
+        }
+    }
+
+    #[test]
+    fn a_file_system_of_programs_cannot_be_written() {
+        let store = Store::open("/proc/glassbox-test");
+        assert!(matches!(store.lock(), Err(ImageError::Io { .. } | ImageError::ReadOnly { .. })));
+    }
+}

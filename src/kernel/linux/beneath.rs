@@ -1,0 +1,173 @@
+//! Places beneath the new root. An image and the volumes of other containers
+//! are not to be trusted: a symbolic link in them must not lead a mount to the
+//! host. So before pivot_root every place is opened with openat2 as if the new
+//! root were `/`, and then used through the descriptor.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use rustix::fs::OFlags;
+
+use super::calls::{self, fail, open_in_root};
+use super::recorder::Recorder;
+use super::state::State;
+use crate::kernel::{Errno, Failure};
+
+/// What is made where nothing stands yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Nothing: it is an error.
+    Refuse,
+    /// A directory, and those above it.
+    Directory,
+    /// An empty file, and the directories above it.
+    File,
+}
+
+/// The part of a host path below the new root, without a leading slash; after
+/// pivot_root every path is the container's own.
+pub fn relative<'a>(state: &State, path: &'a str) -> Result<&'a str, Failure> {
+    let below = if state.pivoted {
+        Some(path)
+    } else {
+        path.strip_prefix(state.root.as_str()).filter(|p| p.is_empty() || p.starts_with('/'))
+    };
+    match below {
+        Some(p) => {
+            let p = p.trim_matches('/');
+            Ok(if p.is_empty() { "." } else { p })
+        }
+        None => Err(Failure::new(format!("use {path}: it is not beneath the new root {}", state.root), None)),
+    }
+}
+
+/// The new root, opened once.
+pub fn root<'a>(state: &'a mut State, rec: &mut Recorder) -> Result<&'a OwnedFd, Failure> {
+    if state.root_fd.is_none() {
+        let path = if state.pivoted { "/" } else { state.root.as_str() };
+        let fd = calls::openat(rec, calls::CWD, path, OFlags::PATH | OFlags::DIRECTORY, 0)
+            .map_err(fail(|| format!("open the new root {path}")))?;
+        state.root_fd = Some(fd);
+    }
+    state.root_fd.as_ref().ok_or_else(|| Failure::new("open the new root", None))
+}
+
+/// Opens a place (`O_PATH`) beneath the new root, making it if wanted.
+pub fn open(state: &mut State, rec: &mut Recorder, path: &str, missing: Missing) -> Result<OwnedFd, Failure> {
+    let below = relative(state, path)?;
+    let root = root(state, rec)?;
+    match open_in_root(rec, root, below, OFlags::PATH, 0) {
+        Err(Errno::ENOENT) if missing != Missing::Refuse => {}
+        other => return other.map_err(fail(|| format!("open {path}"))),
+    }
+    let (above, name) = below.rsplit_once('/').unwrap_or((".", below));
+    match missing {
+        Missing::File => {
+            let dir = make_dirs(rec, root, above)?;
+            calls::openat(
+                rec,
+                &dir,
+                name,
+                OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW,
+                0o644,
+            )
+            .map_err(fail(|| format!("make file {path}")))?;
+            open_in_root(rec, root, below, OFlags::PATH, 0).map_err(fail(|| format!("open {path}")))
+        }
+        _ => make_dirs(rec, root, below),
+    }
+}
+
+/// Opens the directory that a new entry goes into, and gives the entry's name.
+pub fn open_parent<'p>(
+    state: &mut State,
+    rec: &mut Recorder,
+    path: &'p str,
+) -> Result<(OwnedFd, &'p str), Failure> {
+    let below = relative(state, path)?;
+    let (above, name) = below.rsplit_once('/').unwrap_or((".", below));
+    if matches!(name, "." | "..") {
+        return Err(Failure::new(format!("make {path}: it has no name of its own"), None));
+    }
+    let root = root(state, rec)?;
+    let dir = match open_in_root(rec, root, above, OFlags::PATH | OFlags::DIRECTORY, 0) {
+        Err(Errno::ENOENT) => make_dirs(rec, root, above)?,
+        other => other.map_err(fail(|| format!("open the directory of {path}")))?,
+    };
+    Ok((dir, name))
+}
+
+/// Makes a directory and those above it, each resolved inside the root.
+pub fn make_dirs(rec: &mut Recorder, root: &OwnedFd, below: &str) -> Result<OwnedFd, Failure> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY;
+    let mut at = open_in_root(rec, root, ".", flags, 0).map_err(fail(|| "open the new root".to_owned()))?;
+    let parts: Vec<&str> = below.split('/').filter(|p| !p.is_empty() && *p != ".").collect();
+    for (n, part) in parts.iter().enumerate() {
+        let so_far = parts[..=n].join("/");
+        let opened = match open_in_root(rec, root, &so_far, flags, 0) {
+            Err(Errno::ENOENT) => {
+                match calls::mkdirat(rec, &at, part, 0o755) {
+                    Ok(()) => {}
+                    Err(Errno::EEXIST) => {
+                        return Err(Failure::new(
+                            format!("make directory /{so_far} in the container"),
+                            Some(Errno::EEXIST),
+                        )
+                        .hint("the image has a symbolic link there that leads nowhere"));
+                    }
+                    Err(e) => {
+                        return Err(Failure::new(
+                            format!("make directory /{so_far} in the container"),
+                            Some(e),
+                        ));
+                    }
+                }
+                open_in_root(rec, root, &so_far, flags, 0)
+            }
+            other => other,
+        };
+        at = opened.map_err(fail(|| format!("open directory /{so_far} in the container")))?;
+    }
+    Ok(at)
+}
+
+/// A path that means what a descriptor means, for calls that take no descriptor.
+pub fn through(fd: impl AsFd) -> String {
+    format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_beneath_the_root_are_taken() {
+        let mut state = State { root: "/run/x/rootfs".to_owned(), ..State::default() };
+        assert_eq!(relative(&state, "/run/x/rootfs/proc").unwrap(), "proc");
+        assert_eq!(relative(&state, "/run/x/rootfs").unwrap(), ".");
+        assert!(relative(&state, "/run/x/rootfs2/proc").is_err());
+        assert!(relative(&state, "/proc").is_err());
+        state.pivoted = true;
+        assert_eq!(relative(&state, "/proc").unwrap(), "proc");
+    }
+
+    #[test]
+    fn a_link_in_the_image_does_not_lead_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        let outside = dir.path().join("outside");
+        std::fs::create_dir(&outside).unwrap();
+        std::os::unix::fs::symlink(&outside, root.join("proc")).unwrap();
+        std::os::unix::fs::symlink("/", root.join("up")).unwrap();
+        let mut state = State { root: root.to_str().unwrap().to_owned(), ..State::default() };
+        let mut rec = Recorder::off();
+        let inside = |p: &str| format!("{}/{p}", root.display());
+
+        open(&mut state, &mut rec, &inside("proc/x"), Missing::Directory).unwrap_err();
+        assert!(!outside.join("x").exists());
+        open(&mut state, &mut rec, &inside("up/made/here"), Missing::File).unwrap();
+        assert!(root.join("made/here").is_file());
+        open(&mut state, &mut rec, &inside("../outside/y"), Missing::Directory).unwrap();
+        assert!(!outside.join("y").exists());
+    }
+}

@@ -1,0 +1,84 @@
+//! Reading and writing cgroup files, with the calls recorded as they are made.
+
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use crate::kernel::linux::recorder::{Recorder, zero};
+use crate::kernel::{Errno, Failure};
+use crate::trace::{Fact, Kind, Value};
+
+/// Opens, writes `value` in one write and closes: the kernel parses each write
+/// to a cgroup file on its own.
+pub(super) fn write(rec: &mut Recorder, path: &str, value: &str) -> Result<(), Errno> {
+    let fd = open(rec, path, OFlags::WRONLY | OFlags::CLOEXEC, "O_WRONLY|O_CLOEXEC")?;
+    let wrote = rec.call(
+        "write",
+        || vec![("fd", fd_value(&fd)), ("buf", value.into()), ("count", Value::Int(value.len() as i64))],
+        |n: &usize| Value::Int(*n as i64),
+        || rustix::io::write(&fd, value.as_bytes()),
+    );
+    close(rec, fd);
+    wrote.map(|_| ())
+}
+
+/// openat(2) with AT_FDCWD; `flags` are told as `told`.
+pub(super) fn open(
+    rec: &mut Recorder,
+    path: &str,
+    flags: OFlags,
+    told: &'static str,
+) -> Result<OwnedFd, Errno> {
+    rec.read(
+        "openat",
+        || vec![("dirfd", "AT_FDCWD".into()), ("pathname", path.into()), ("flags", told.into())],
+        fd_value,
+        || openat(CWD, path, flags, Mode::empty()),
+    )
+}
+
+pub(super) fn close(rec: &mut Recorder, fd: OwnedFd) {
+    let raw = fd.into_raw_fd();
+    let _ = rec.read(
+        "close",
+        || vec![("fd", Value::volatile(Kind::Fd, raw))],
+        zero,
+        || {
+            // SAFETY: `raw` was owned by `fd`, which gave it up on the line above.
+            unsafe { rustix::io::close(raw) };
+            Ok::<(), Errno>(())
+        },
+    );
+}
+
+pub(super) fn fd_value(fd: &OwnedFd) -> Value {
+    Value::volatile(Kind::Fd, fd.as_raw_fd())
+}
+
+/// The file's text without the last newline.
+pub(super) fn read(path: &str) -> Result<String, Errno> {
+    let text = std::fs::read_to_string(path).map_err(Errno::from)?;
+    Ok(text.trim_end().to_owned())
+}
+
+/// A file as evidence: its text, or why it cannot be read.
+pub(super) fn fact(path: &str) -> Fact {
+    let key = path.rsplit('/').next().unwrap_or(path);
+    let value = read(path).unwrap_or_else(|errno| errno.words().to_owned());
+    Fact { source: path.into(), key: key.to_owned(), value: value.into() }
+}
+
+/// A failure with the hint that fits the errno, wherever one fits in general.
+pub(super) fn failure(what: String, errno: Errno) -> Failure {
+    let failure = Failure::new(what, Some(errno));
+    match errno {
+        Errno::EROFS => failure.hint(
+            "the cgroup file system is mounted read-only: remount it (mount -o remount,rw /sys/fs/cgroup), \
+             or give the surrounding container --privileged",
+        ),
+        Errno::EACCES | Errno::EPERM => {
+            failure.hint("changing cgroups needs root on the host: run glassbox with sudo")
+        }
+        _ => failure,
+    }
+}

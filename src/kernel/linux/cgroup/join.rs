@@ -1,0 +1,43 @@
+//! Moving init into its v1 cgroups.
+
+use super::files;
+use crate::kernel::linux::cx::Cx;
+use crate::kernel::{Errno, Failure};
+use crate::trace::{Fact, Kind, Value};
+
+/// By the runtime: in init, its pid of the host means nothing.
+pub(super) fn join(cx: &mut Cx, files: &[String]) -> Result<bool, Failure> {
+    let Some(pid) = cx.init_pid() else {
+        return Err(Failure::new("join the cgroups before there is a process to put into them", None));
+    };
+    let pid = pid.to_string();
+    for file in files {
+        files::write(cx.rec, file, &pid).map_err(|errno| {
+            let failure = files::failure(format!("write pid {pid} to {file}"), errno);
+            match errno {
+                Errno::ESRCH => {
+                    failure.hint("the container's init process is gone: its own error comes first")
+                }
+                Errno::ENOSPC => failure.hint("the cpuset there has no cpuset.cpus or no cpuset.mems"),
+                Errno::EAGAIN => failure.hint("pids.max of the cgroup or of one above is reached"),
+                _ => failure,
+            }
+        })?;
+    }
+    Ok(false)
+}
+
+/// `/proc/PID/cgroup`, one fact per hierarchy.
+pub(super) fn evidence(cx: &Cx) -> Vec<Fact> {
+    let Some(pid) = cx.init_pid() else { return Vec::new() };
+    let path = format!("/proc/{pid}/cgroup");
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let lines = text.lines().filter_map(|line| {
+        // hierarchy-id:controllers:path, cgroups(7).
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (controllers, place) = (parts.next()?, parts.next()?);
+        let key = if controllers.is_empty() { "unified" } else { controllers };
+        Some(Fact { source: Value::volatile(Kind::Path, &path), key: key.to_owned(), value: place.into() })
+    });
+    lines.collect()
+}

@@ -1,0 +1,161 @@
+//! From an operation to the group that carries it out. The matches are
+//! exhaustive: a new operation does not compile until it has its place here.
+
+use std::time::Instant;
+
+use super::cx::Cx;
+use super::evidence;
+use super::state::State;
+use super::{cgroup, clone, dev, files, layers, mounts, net, security, terminal, union};
+use crate::kernel::{Applied, Failure, StepFailure, Watch};
+use crate::plan::Op;
+use crate::trace::Fact;
+
+/// Carries out one operation, in the process that calls it. `true` when its
+/// work was done already.
+///
+/// `Clone`, `Exec` and `Supervise` are not here: they are how the two processes
+/// begin and end, and belong to [`super::LinuxKernel`] and [`super::init`].
+pub fn apply(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failure> {
+    match op {
+        Op::ReadImage { .. }
+        | Op::UnpackLayer { .. }
+        | Op::UseLayer { .. }
+        | Op::ReadHostKernel
+        | Op::LookForKernel { .. }
+        | Op::ReadChanges { .. } => layers::apply(op, cx, &state.store),
+        Op::MakeDir { .. } | Op::WriteFile { .. } | Op::RecordExit { .. } | Op::RemoveContainer { .. } => {
+            files::apply(op, cx, state)
+        }
+        Op::MountOverlay { .. } | Op::AttachRootfs { .. } => union::apply(op, cx, state),
+        Op::CreateCgroup { .. } | Op::SetLimit { .. } | Op::AllowDevices { .. } | Op::JoinCgroup { .. } => {
+            cgroup::apply(op, cx)
+        }
+        Op::CreateBridge { .. }
+        | Op::WriteSysctl { .. }
+        | Op::CreateNat { .. }
+        | Op::AllocateAddress { .. }
+        | Op::CreateVeth { .. }
+        | Op::PublishPort { .. }
+        | Op::SetLinkUp { .. }
+        | Op::AddAddress { .. }
+        | Op::AddDefaultRoute { .. } => net::apply(op, cx),
+        Op::WriteIdMaps { uid, gid } => clone::write_id_maps(uid, gid, cx),
+        Op::UnshareCgroup => clone::unshare_cgroup(cx.rec),
+        Op::MakeMountsPrivate
+        | Op::Mount { .. }
+        | Op::Bind { .. }
+        | Op::PivotRoot { .. }
+        | Op::RemountRootReadonly
+        | Op::MaskPath { .. }
+        | Op::ReadonlyPath { .. } => mounts::apply(op, cx, state),
+        Op::MakeNode { .. } | Op::MakeSymlink { .. } | Op::SetHostname { .. } => dev::apply(op, cx, state),
+        Op::OpenTerminal => terminal::open(cx, state),
+        Op::SetRlimits { .. }
+        | Op::SetNoNewPrivs
+        | Op::DropBounding { .. }
+        | Op::SetUser { .. }
+        | Op::SetCapabilities { .. }
+        | Op::LoadSeccomp { .. } => security::apply(op, cx, state),
+        Op::Undo { of, .. } => undo(of, cx, state).map(|()| false),
+        Op::Clone { .. } | Op::Exec { .. } | Op::Supervise { .. } => Err(misplaced(op)),
+    }
+}
+
+/// Takes one operation back. What init made in its namespaces goes with them:
+/// for those there is nothing to do.
+pub fn undo(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<(), Failure> {
+    match op {
+        Op::MakeDir { .. } | Op::WriteFile { .. } => files::undo(op, cx, state),
+        Op::MountOverlay { .. } => {
+            union::undo(op, state);
+            Ok(())
+        }
+        Op::CreateCgroup { .. } | Op::SetLimit { .. } | Op::AllowDevices { .. } | Op::JoinCgroup { .. } => {
+            cgroup::undo(op, cx)
+        }
+        Op::CreateBridge { .. }
+        | Op::WriteSysctl { .. }
+        | Op::CreateNat { .. }
+        | Op::AllocateAddress { .. }
+        | Op::CreateVeth { .. }
+        | Op::PublishPort { .. }
+        | Op::SetLinkUp { .. }
+        | Op::AddAddress { .. }
+        | Op::AddDefaultRoute { .. } => net::undo(op, cx),
+        // The layers belong to the image, which stays.
+        Op::ReadImage { .. } | Op::UnpackLayer { .. } | Op::UseLayer { .. } => Ok(()),
+        Op::ReadHostKernel | Op::LookForKernel { .. } | Op::ReadChanges { .. } => Ok(()),
+        // Gone with init, which the undo of `Clone` kills.
+        Op::Clone { .. }
+        | Op::AttachRootfs { .. }
+        | Op::WriteIdMaps { .. }
+        | Op::UnshareCgroup
+        | Op::MakeMountsPrivate
+        | Op::Mount { .. }
+        | Op::Bind { .. }
+        | Op::MakeNode { .. }
+        | Op::MakeSymlink { .. }
+        | Op::PivotRoot { .. }
+        | Op::RemountRootReadonly
+        | Op::MaskPath { .. }
+        | Op::ReadonlyPath { .. }
+        | Op::SetHostname { .. }
+        | Op::OpenTerminal
+        | Op::SetRlimits { .. }
+        | Op::SetNoNewPrivs
+        | Op::DropBounding { .. }
+        | Op::SetUser { .. }
+        | Op::SetCapabilities { .. }
+        | Op::LoadSeccomp { .. }
+        | Op::Exec { .. }
+        | Op::Supervise { .. } => Ok(()),
+        // What was said and what was removed is not taken back.
+        Op::RecordExit { .. } | Op::RemoveContainer { .. } | Op::Undo { .. } => Ok(()),
+    }
+}
+
+/// Carries out one operation with what is asked for read around it.
+pub fn watched(op: &Op, cx: &mut Cx<'_>, state: &mut State, watch: Watch) -> Result<Applied, StepFailure> {
+    if watch == Watch::Off {
+        return Ok(Applied { unchanged: apply(op, cx, state)?, ..Applied::default() });
+    }
+    let before = if watch == Watch::BeforeAndAfter { facts(op, cx, state) } else { Vec::new() };
+    let start = Instant::now();
+    let done = apply(op, cx, state);
+    let micros = start.elapsed().as_micros() as u64;
+    let calls = cx.rec.take();
+    match done {
+        Ok(unchanged) => Ok(Applied { before, calls, after: facts(op, cx, state), micros, unchanged }),
+        Err(failure) => Err(StepFailure {
+            step: None,
+            failure,
+            applied: Applied { before, calls, micros, ..Applied::default() },
+        }),
+    }
+}
+
+/// What the kernel says now of the thing that an operation is about.
+pub fn facts(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
+    match op {
+        Op::CreateCgroup { .. } | Op::SetLimit { .. } | Op::AllowDevices { .. } | Op::JoinCgroup { .. } => {
+            cgroup::evidence(op, cx)
+        }
+        Op::CreateBridge { .. }
+        | Op::WriteSysctl { .. }
+        | Op::CreateNat { .. }
+        | Op::AllocateAddress { .. }
+        | Op::CreateVeth { .. }
+        | Op::PublishPort { .. }
+        | Op::SetLinkUp { .. }
+        | Op::AddAddress { .. }
+        | Op::AddDefaultRoute { .. } => net::evidence(op, cx),
+        Op::Undo { of, .. } => facts(of, cx, state),
+        _ => evidence::of(op, cx, state),
+    }
+}
+
+/// A plan gave an operation to an actor that cannot carry it out.
+pub fn misplaced(op: &Op) -> Failure {
+    Failure::new(format!("carry out {}: the plan has it in the wrong place", op.name()), None)
+}

@@ -1,0 +1,331 @@
+//! Reading back: small readers of what the kernel says, for the groups that
+//! have none of their own. Nothing here changes anything, and a thing that
+//! cannot be read gives no fact.
+
+use std::path::Path;
+
+use rustix::fs::{AtFlags, FileType};
+
+use super::calls::CWD;
+use super::cx::Cx;
+use super::layers;
+use super::state::State;
+use crate::plan::Op;
+use crate::plan::op::Ns;
+use crate::trace::{Fact, Kind, Value};
+
+/// What the kernel says now of the thing that an operation is about.
+pub fn of(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
+    // A host path and what it is called in the mountinfo of init.
+    let here = |path: &str| path.trim_end_matches('/').to_owned();
+    match op {
+        Op::MakeDir { path, .. } | Op::WriteFile { path, .. } | Op::RemoveContainer { path } => made(path),
+        Op::MakeNode { path, .. } | Op::MakeSymlink { path, .. } => made(path),
+        Op::MountOverlay { target, .. } => match &state.detached {
+            Some(union) => detached(union),
+            None => mounts("self", |at| at == here(target)),
+        },
+        Op::AttachRootfs { target } | Op::Mount { target, .. } | Op::Bind { target, .. } => {
+            mounts("self", |at| at == here(target))
+        }
+        Op::MaskPath { path } | Op::ReadonlyPath { path } => mounts("self", |at| at == here(path)),
+        Op::MakeMountsPrivate | Op::RemountRootReadonly => mounts("self", |at| at == "/"),
+        Op::PivotRoot { .. } => mounts("self", |_| true),
+        Op::Clone { namespaces, .. } => match cx.init_pid() {
+            Some(pid) => namespace_facts(namespaces, &pid.to_string()),
+            None => namespace_facts(namespaces, "self"),
+        },
+        Op::UnshareCgroup => {
+            let mut facts = namespace_facts(&[Ns::Cgroup], "self");
+            facts.extend(lines("/proc/self/cgroup", "cgroup"));
+            facts
+        }
+        Op::WriteIdMaps { .. } => cx.init_pid().map_or_else(Vec::new, |pid| {
+            ["uid_map", "gid_map"].iter().flat_map(|m| lines(&format!("/proc/{pid}/{m}"), m)).collect()
+        }),
+        Op::SetHostname { .. } => {
+            let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            vec![fact("uname(2)", "nodename", Value::Text(name))]
+        }
+        Op::OpenTerminal => {
+            let mut facts = Vec::new();
+            if let Ok(name) = rustix::termios::ttyname(rustix::stdio::stdin(), Vec::new()) {
+                facts.push(fact(
+                    "/proc/self/fd/0",
+                    "standard input",
+                    Value::Text(name.to_string_lossy().into_owned()),
+                ));
+            }
+            facts.extend(mounts("self", |at| at.ends_with("/dev/console")));
+            facts
+        }
+        Op::SetRlimits { limits } => limits.iter().flat_map(|l| rlimit(&l.kind)).collect(),
+        Op::SetNoNewPrivs => status("self", &["NoNewPrivs"]),
+        Op::DropBounding { .. } => status("self", &["CapBnd"]),
+        Op::SetUser { .. } => status("self", &["Uid", "Gid", "Groups"]),
+        Op::SetCapabilities { .. } => status("self", &["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]),
+        Op::LoadSeccomp { .. } => status("self", &["Seccomp", "Seccomp_filters"]),
+        // Still there when the command has ended already: it is a zombie until
+        // `Supervise` has its status.
+        Op::Exec { .. } => cx.init_pid().map_or_else(Vec::new, |pid| {
+            status(&pid.to_string(), &["Name", "Uid", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp"])
+        }),
+        Op::Supervise { .. } => cx.init_pid().map_or_else(Vec::new, |pid| {
+            let path = format!("/proc/{pid}");
+            let there = if Path::new(&path).exists() { "exists" } else { "no such process" };
+            vec![fact(&path, "init", Value::from(there))]
+        }),
+        Op::RecordExit { record } => record_fields(record),
+        Op::ReadImage { .. }
+        | Op::UnpackLayer { .. }
+        | Op::UseLayer { .. }
+        | Op::ReadHostKernel
+        | Op::LookForKernel { .. }
+        | Op::ReadChanges { .. } => layers::evidence(op, &state.store),
+        _ => Vec::new(),
+    }
+}
+
+/// One fact.
+pub fn fact(source: &str, key: &str, value: Value) -> Fact {
+    Fact { source: pid_path(source), key: key.to_owned(), value }
+}
+
+/// A source that names a pid differs from run to run.
+fn pid_path(source: &str) -> Value {
+    let pid = source.strip_prefix("/proc/").and_then(|s| s.split('/').next());
+    match pid.is_some_and(|p| p.parse::<u32>().is_ok()) {
+        true => Value::volatile(Kind::Path, source),
+        false => Value::from(source),
+    }
+}
+
+/// What stands at a path: kind, mode, owner; for a device its numbers, for a
+/// link what it says.
+pub fn made(path: &str) -> Vec<Fact> {
+    let Ok(stat) = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) else {
+        return vec![fact("stat(2)", path, Value::from("no such file or directory"))];
+    };
+    let numbers = || format!("{}:{}", rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => "directory".to_owned(),
+        FileType::RegularFile => format!("file of {} bytes", stat.st_size),
+        FileType::Symlink => match std::fs::read_link(path) {
+            Ok(target) => return vec![fact("readlink(2)", path, Value::Text(target.display().to_string()))],
+            Err(_) => "link".to_owned(),
+        },
+        FileType::CharacterDevice => format!("character device {}", numbers()),
+        FileType::BlockDevice => format!("block device {}", numbers()),
+        FileType::Fifo => "fifo".to_owned(),
+        FileType::Socket => "socket".to_owned(),
+        _ => "unknown".to_owned(),
+    };
+    let text = format!("{kind}, mode 0{:o}, owner {}:{}", stat.st_mode & 0o7777, stat.st_uid, stat.st_gid);
+    vec![fact("stat(2)", path, Value::Text(text))]
+}
+
+/// A union that no mountinfo shows yet: what file system it is, and what is in
+/// its root.
+fn detached(union: &std::os::fd::OwnedFd) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if let Ok(fs) = rustix::fs::fstatfs(union) {
+        let name = if fs.f_type as u64 == 0x794c_7630 { "overlayfs" } else { "another" };
+        facts.push(fact("fstatfs(2)", "type", Value::Text(format!("{name} ({:#x})", fs.f_type))));
+    }
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+    let names = rustix::fs::openat(union, ".", flags, rustix::fs::Mode::empty())
+        .and_then(rustix::fs::Dir::new)
+        .map(|dir| {
+            let mut names: Vec<String> = dir
+                .flatten()
+                .map(|e| e.file_name().to_string_lossy().into_owned())
+                .filter(|n| n != "." && n != "..")
+                .collect();
+            names.sort();
+            names
+        });
+    if let Ok(names) = names {
+        facts.push(fact("getdents64(2)", "union /", Value::Text(names.join(" "))));
+    }
+    facts
+}
+
+/// The mounts that a process sees, filtered by mount point; proc_pid_mountinfo(5).
+pub fn mounts(process: &str, wanted: impl Fn(&str) -> bool) -> Vec<Fact> {
+    let source = format!("/proc/{process}/mountinfo");
+    let Ok(text) = std::fs::read_to_string(&source) else { return Vec::new() };
+    text.lines()
+        .filter_map(MountLine::parse)
+        .filter(|m| wanted(&m.point))
+        .map(|m| fact(&source, &format!("mount {}", m.point), Value::Text(m.text())))
+        .collect()
+}
+
+/// One line of mountinfo without its volatile numbers.
+#[derive(Debug, PartialEq, Eq)]
+struct MountLine {
+    root: String,
+    point: String,
+    options: String,
+    propagation: String,
+    fstype: String,
+    source: String,
+    fs_options: String,
+}
+
+impl MountLine {
+    fn parse(line: &str) -> Option<Self> {
+        let (mount, fs) = line.split_once(" - ")?;
+        let mut mount = mount.split(' ').skip(3);
+        let (root, point, options) = (mount.next()?, mount.next()?, mount.next()?);
+        // `shared:7`: the number of the group says nothing from run to run.
+        let propagation: Vec<&str> = mount.filter_map(|o| o.split(':').next()).collect();
+        let mut fs = fs.splitn(3, ' ');
+        Some(MountLine {
+            root: unescape(root),
+            point: unescape(point),
+            options: options.to_owned(),
+            propagation: if propagation.is_empty() { "private".to_owned() } else { propagation.join(",") },
+            fstype: fs.next()?.to_owned(),
+            source: unescape(fs.next()?),
+            fs_options: unescape(fs.next().unwrap_or_default()),
+        })
+    }
+
+    fn text(&self) -> String {
+        let root = if self.root == "/" { String::new() } else { format!(" root={}", self.root) };
+        format!(
+            "{} {}{root} {} {} {}",
+            self.fstype, self.source, self.options, self.propagation, self.fs_options
+        )
+    }
+}
+
+/// mountinfo writes space, tab, newline and backslash as `\040` and the like.
+fn unescape(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let code = (first == b'\\' && after.len() >= 3)
+            .then(|| std::str::from_utf8(&after[..3]).ok().and_then(|d| u8::from_str_radix(d, 8).ok()))
+            .flatten();
+        match code {
+            Some(byte) => {
+                out.push(byte);
+                rest = &after[3..];
+            }
+            None => {
+                out.push(first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The inodes of a process's namespaces beside those of this process.
+pub fn namespace_facts(namespaces: &[Ns], process: &str) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for ns in namespaces {
+        let mut said = Vec::new();
+        for of in ["self", process] {
+            let source = format!("/proc/{of}/ns/{}", ns.name());
+            if let Ok(link) = std::fs::read_link(&source) {
+                let key = if of == "self" && process != "self" { "host ns" } else { "ns" };
+                said.push(fact(
+                    &source,
+                    &format!("{key} {}", ns.name()),
+                    Value::volatile(Kind::Namespace, link.display()),
+                ));
+            }
+        }
+        if process == "self" {
+            said.truncate(1);
+        }
+        facts.append(&mut said);
+    }
+    facts
+}
+
+/// Fields of `/proc/PID/status`.
+pub fn status(process: &str, fields: &[&str]) -> Vec<Fact> {
+    let source = format!("/proc/{process}/status");
+    let Ok(text) = std::fs::read_to_string(&source) else { return Vec::new() };
+    let mut facts = Vec::new();
+    for field in fields {
+        let line = text.lines().find_map(|l| l.strip_prefix(field)?.strip_prefix(':'));
+        if let Some(value) = line {
+            let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+            facts.push(fact(&source, field, Value::Text(value)));
+        }
+    }
+    facts
+}
+
+fn lines(source: &str, key: &str) -> Vec<Fact> {
+    let Ok(text) = std::fs::read_to_string(source) else { return Vec::new() };
+    text.lines()
+        .map(|l| fact(source, key, Value::Text(l.split_whitespace().collect::<Vec<_>>().join(" "))))
+        .collect()
+}
+
+fn rlimit(kind: &str) -> Vec<Fact> {
+    let Ok(text) = std::fs::read_to_string("/proc/self/limits") else { return Vec::new() };
+    let title = match kind {
+        "RLIMIT_NOFILE" => "Max open files",
+        "RLIMIT_NPROC" => "Max processes",
+        "RLIMIT_CORE" => "Max core file size",
+        "RLIMIT_MEMLOCK" => "Max locked memory",
+        "RLIMIT_STACK" => "Max stack size",
+        _ => return Vec::new(),
+    };
+    let line = text.lines().find_map(|l| l.strip_prefix(title));
+    line.map(|l| {
+        let words: Vec<&str> = l.split_whitespace().take(2).collect();
+        vec![fact("/proc/self/limits", kind, Value::Text(words.join(":")))]
+    })
+    .unwrap_or_default()
+}
+
+fn record_fields(record: &str) -> Vec<Fact> {
+    let Ok(text) = std::fs::read(record) else { return Vec::new() };
+    let Ok(json) = serde_json::from_slice::<serde_json::Value>(&text) else { return Vec::new() };
+    ["status", "exit_code"]
+        .into_iter()
+        .filter_map(|key| {
+            let value = json.get(key)?;
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            Some(fact(record, key, Value::Text(value)))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mountinfo_is_read_without_its_numbers() {
+        let line = r"36 35 98:0 /mnt1 /mnt\0402 rw,noatime master:1 - ext3 /dev/root rw,errors=continue";
+        let parsed = MountLine::parse(line).unwrap();
+        assert_eq!(parsed.point, "/mnt 2");
+        assert_eq!(parsed.text(), "ext3 /dev/root root=/mnt1 rw,noatime master rw,errors=continue");
+        assert!(MountLine::parse("nonsense").is_none());
+        let private = "1 1 0:1 / / rw - tmpfs tmpfs rw";
+        assert_eq!(MountLine::parse(private).unwrap().propagation, "private");
+    }
+
+    #[test]
+    fn own_status_and_namespaces_can_be_read() {
+        assert_eq!(status("self", &["NoNewPrivs", "NoSuchField"]).len(), 1);
+        assert_eq!(namespace_facts(&[Ns::Mnt, Ns::Pid], "self").len(), 2);
+        assert!(matches!(fact("/proc/12/status", "x", Value::Int(0)).source, Value::Volatile { .. }));
+    }
+
+    #[test]
+    fn what_stands_at_a_path_is_said() {
+        let text = made("/dev/null")[0].value.text();
+        assert!(text.starts_with("character device 1:3, mode 0"), "{text}");
+        assert!(made("/no/such")[0].value.text().starts_with("no such file"));
+    }
+}

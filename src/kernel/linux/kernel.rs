@@ -1,0 +1,345 @@
+//! [`LinuxKernel`]: carries out the runtime's steps here, and lets init carry
+//! out its own.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use super::cx::Cx;
+use super::init::Init;
+use super::protocol::{Answer, Channel, Go};
+use super::recorder::{Recorder, zero};
+use super::state::State;
+use super::supervise::{self, Ended};
+use super::{clone, dispatch, evidence, init, observe, terminal};
+use crate::kernel::{Applied, Failure, Kernel, KernelName, OnLife, Slots, StepFailure, Subject, Watch};
+use crate::plan::op::{Ns, Slot};
+use crate::plan::{Actor, Op, Plan, Step, StepId};
+use crate::trace::{Fact, Kind, Life, Value};
+
+/// The kernel of this host. One value carries out one plan.
+#[derive(Debug)]
+pub struct LinuxKernel {
+    store: PathBuf,
+    watch: Watch,
+    rec: Recorder,
+    state: State,
+    steps: Vec<InitStep>,
+    /// Layer trees, uppermost first.
+    layers: Vec<String>,
+    /// The next of init's steps that is asked for.
+    next: usize,
+    /// Init has been let go up to here.
+    sent: usize,
+    child: Option<Child>,
+}
+
+/// One of init's steps.
+#[derive(Debug)]
+struct InitStep {
+    id: StepId,
+    op: Op,
+    /// Where the steps end that init does without a word in between.
+    upto: usize,
+}
+
+/// The init process, not yet reaped.
+#[derive(Debug)]
+struct Child {
+    pid: i32,
+    pidfd: OwnedFd,
+    channel: Channel,
+}
+
+impl LinuxKernel {
+    /// A kernel for plans about images of this content store (an OCI image layout).
+    pub fn new(store: impl Into<PathBuf>) -> Self {
+        LinuxKernel {
+            store: store.into(),
+            watch: Watch::Off,
+            rec: Recorder::off(),
+            state: State::default(),
+            steps: Vec::new(),
+            layers: Vec::new(),
+            next: 0,
+            sent: 0,
+            child: None,
+        }
+    }
+
+    fn clone_init(
+        &mut self,
+        namespaces: &[Ns],
+        cgroup: Option<&str>,
+        slots: &mut Slots,
+    ) -> Result<(), Failure> {
+        let (ours, theirs) = self
+            .rec
+            .call(
+                "socketpair",
+                || {
+                    vec![
+                        ("domain", Value::from("AF_UNIX")),
+                        ("type", Value::from("SOCK_STREAM|SOCK_CLOEXEC")),
+                        ("protocol", Value::Int(0)),
+                    ]
+                },
+                zero,
+                Channel::pair,
+            )
+            .map_err(|e| Failure::new("make a channel to init", Some(e)))?;
+        let mut cx = Cx { rec: &mut self.rec, slots };
+        match clone::clone(namespaces, cgroup, &mut cx, &self.state)? {
+            clone::Side::Init => {
+                drop(ours);
+                init::main(Init {
+                    channel: theirs,
+                    ops: std::mem::take(&mut self.steps).into_iter().map(|s| s.op).collect(),
+                    state: std::mem::take(&mut self.state),
+                    watch: self.watch,
+                    user_namespace: namespaces.contains(&Ns::User),
+                })
+            }
+            clone::Side::Runtime { pid, pidfd } => {
+                drop(theirs);
+                // Init has its own descriptor of it; the mount goes with the last.
+                self.state.detached = None;
+                self.child = Some(Child { pid, pidfd, channel: ours });
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets init go on as far as it may, and waits at the end of that.
+    fn init_step(&mut self, step: &Step, slots: &Slots, life: OnLife<'_>) -> Result<Applied, StepFailure> {
+        let n = self.next;
+        let Some(upto) = self.steps.get(n).filter(|s| s.id == step.id).map(|s| s.upto) else {
+            return Err(Failure::new(
+                format!("carry out {}: it is not the next step of init", step.id),
+                None,
+            )
+            .into());
+        };
+        self.next += 1;
+        if n >= self.sent {
+            if self.steps[n..upto].iter().any(|s| matches!(s.op, Op::Exec { .. })) {
+                supervise::hold_signals(&mut self.rec)?;
+            }
+            let child = self.child.as_mut().ok_or_else(no_init)?;
+            let go = Go { upto, slots: slots.clone() };
+            if let Err(e) = child.channel.send(&go, None) {
+                return Err(self.init_died(Some(e)).into());
+            }
+            self.sent = upto;
+        }
+        if n + 1 < self.sent {
+            return Ok(Applied::default());
+        }
+        self.answer(n, step, slots, life)
+    }
+
+    fn answer(
+        &mut self,
+        n: usize,
+        step: &Step,
+        slots: &Slots,
+        life: OnLife<'_>,
+    ) -> Result<Applied, StepFailure> {
+        let mut about = None;
+        loop {
+            let child = self.child.as_mut().ok_or_else(no_init)?;
+            match child.channel.receive::<Answer>() {
+                Ok(Some(Answer::Done(mut applied))) => {
+                    // Calls that the runtime made for this step come first.
+                    let mut calls = self.rec.take();
+                    calls.append(&mut applied.calls);
+                    return Ok(Applied { calls, ..applied });
+                }
+                Ok(Some(Answer::Terminal)) => {
+                    self.state.terminal = child.channel.take_passed();
+                    if let Some(master) = &self.state.terminal {
+                        terminal::copy_size(&mut self.rec, master);
+                    }
+                }
+                Ok(Some(Answer::AboutToExec(applied))) => about = Some(applied),
+                Ok(Some(Answer::Failed(at, mut failed))) => {
+                    let mut calls = self.rec.take();
+                    calls.append(&mut failed.applied.calls);
+                    failed.applied.calls = calls;
+                    failed.step = self.steps.get(at).filter(|_| at != n).map(|s| s.id.clone());
+                    return Err(*failed);
+                }
+                Ok(None) => match about {
+                    Some(applied) => return Ok(self.executed(applied, step, slots, life)),
+                    None => return Err(self.init_died(None).into()),
+                },
+                Err(e) => return Err(Failure::new("hear from init", Some(e)).into()),
+            }
+        }
+    }
+
+    /// execve closed init's end of the channel.
+    fn executed(&mut self, mut applied: Applied, step: &Step, slots: &Slots, life: OnLife<'_>) -> Applied {
+        let mut calls = self.rec.take();
+        calls.append(&mut applied.calls);
+        applied.calls = calls;
+        if self.watch != Watch::Off {
+            let mut slots = slots.clone();
+            let cx = Cx { rec: &mut Recorder::off(), slots: &mut slots };
+            applied.after = evidence::of(&step.op, &cx, &self.state);
+        }
+        if let Some(child) = &self.child {
+            life(Life::Started { pid: Value::volatile(Kind::Pid, child.pid) });
+        }
+        applied
+    }
+
+    fn init_died(&mut self, errno: Option<crate::kernel::Errno>) -> Failure {
+        let Some(child) = self.child.take() else { return no_init() };
+        match supervise::reap(&mut Recorder::off(), &child.pidfd) {
+            Ok(Ended::Signal(n)) => {
+                let name = init::signal_name(n);
+                let failure = Failure::new(format!("go on: the init process was killed by {name}"), None);
+                match n {
+                    libc::SIGKILL => failure.hint("the memory limit may be too low for it: see `dmesg`"),
+                    _ => failure,
+                }
+            }
+            Ok(Ended::Code(code)) => {
+                Failure::new(format!("go on: the init process exited with {code} before its command"), errno)
+            }
+            Err(e) => Failure::new("go on: the init process is gone", Some(e)),
+        }
+    }
+
+    fn supervise(&mut self, interactive: bool, slots: &mut Slots, life: OnLife<'_>) -> Result<(), Failure> {
+        let child = self.child.take().ok_or_else(no_init)?;
+        let ended =
+            supervise::run(child.pid, &child.pidfd, interactive, &mut self.state, &mut self.rec, life)?;
+        slots.insert(Slot::ExitStatus, Value::Int(i64::from(ended.status())));
+        Ok(())
+    }
+
+    /// Kills init and waits until its namespaces are gone. After a crash of the
+    /// runtime there is no descriptor of it and nothing to do: the kernel has
+    /// killed init with its parent, and what init left behind is in its cgroup.
+    fn kill_init(&mut self) -> Result<(), Failure> {
+        let Some(child) = self.child.take() else { return Ok(()) };
+        match supervise::signal(&mut self.rec, &child.pidfd, libc::SIGKILL) {
+            Ok(()) | Err(crate::kernel::Errno::ESRCH) => {}
+            Err(e) => return Err(Failure::new(format!("kill init, process {}", child.pid), Some(e))),
+        }
+        supervise::reap(&mut self.rec, &child.pidfd)
+            .map(drop)
+            .map_err(|e| Failure::new(format!("wait for init, process {}", child.pid), Some(e)))
+    }
+
+    fn facts(&mut self, op: &Op, slots: &mut Slots) -> Vec<Fact> {
+        let cx = Cx { rec: &mut self.rec, slots };
+        dispatch::facts(op, &cx, &self.state)
+    }
+}
+
+fn no_init() -> Failure {
+    Failure::new("go on: there is no init process", None)
+}
+
+impl Kernel for LinuxKernel {
+    fn name(&self) -> KernelName {
+        KernelName::Linux
+    }
+
+    fn release(&self) -> String {
+        rustix::system::uname().release().to_string_lossy().into_owned()
+    }
+
+    fn begin(&mut self, plan: &Plan, watch: Watch) {
+        self.watch = watch;
+        self.rec = if watch == Watch::Off { Recorder::off() } else { Recorder::on() };
+        self.state = State::of(plan, &self.store);
+        (self.next, self.sent) = (0, 0);
+        self.steps.clear();
+        self.layers.clear();
+        for (n, step) in plan.steps.iter().enumerate() {
+            if let Op::MountOverlay { lower, .. } = &step.op {
+                self.layers.clone_from(lower);
+            }
+            if step.actor != Actor::Init {
+                continue;
+            }
+            let ahead = plan.steps[n..].iter().take_while(|s| s.actor == Actor::Init).count();
+            let ahead = if watch == Watch::Off { ahead } else { 1 };
+            let upto = self.steps.len() + ahead;
+            self.steps.push(InitStep { id: step.id.clone(), op: step.op.clone(), upto });
+        }
+    }
+
+    fn apply(&mut self, step: &Step, slots: &mut Slots, life: OnLife<'_>) -> Result<Applied, StepFailure> {
+        if step.actor == Actor::Init {
+            return self.init_step(step, slots, life);
+        }
+        let begins_or_ends_init = match &step.op {
+            Op::Clone { .. } | Op::Supervise { .. } => true,
+            Op::Undo { of, .. } => matches!(**of, Op::Clone { .. }),
+            _ => false,
+        };
+        if !begins_or_ends_init {
+            let mut cx = Cx { rec: &mut self.rec, slots };
+            return dispatch::watched(&step.op, &mut cx, &mut self.state, self.watch);
+        }
+        let before = match self.watch {
+            Watch::BeforeAndAfter => self.facts(&step.op, slots),
+            _ => Vec::new(),
+        };
+        let start = std::time::Instant::now();
+        let done = match &step.op {
+            Op::Clone { namespaces, cgroup } => self.clone_init(namespaces, cgroup.as_deref(), slots),
+            Op::Supervise { interactive, .. } => self.supervise(*interactive, slots, life),
+            _ => self.kill_init(),
+        };
+        let micros = if self.watch == Watch::Off { 0 } else { start.elapsed().as_micros() as u64 };
+        let calls = self.rec.take();
+        match done {
+            Ok(()) => {
+                let after = if self.watch == Watch::Off { Vec::new() } else { self.facts(&step.op, slots) };
+                Ok(Applied { before, calls, after, micros, unchanged: false })
+            }
+            Err(failure) => Err(StepFailure {
+                step: None,
+                failure,
+                applied: Applied { before, calls, micros, ..Applied::default() },
+            }),
+        }
+    }
+
+    fn observe(&mut self, subject: Subject, slots: &Slots) -> Vec<Fact> {
+        let mut slots = slots.clone();
+        let pid = Cx { rec: &mut self.rec, slots: &mut slots }.init_pid();
+        observe::observe(subject, pid, &self.layers)
+    }
+
+    fn undo(&mut self, op: &Op, slots: &Slots) -> Result<Applied, StepFailure> {
+        let start = std::time::Instant::now();
+        let done = match op {
+            Op::Clone { .. } => self.kill_init(),
+            _ => {
+                let mut slots = slots.clone();
+                let mut cx = Cx { rec: &mut self.rec, slots: &mut slots };
+                dispatch::undo(op, &mut cx, &mut self.state)
+            }
+        };
+        let calls = self.rec.take();
+        let micros = if self.watch == Watch::Off { 0 } else { start.elapsed().as_micros() as u64 };
+        let applied = Applied { calls, micros, ..Applied::default() };
+        match done {
+            Ok(()) => Ok(applied),
+            Err(failure) => Err(StepFailure { step: None, failure, applied }),
+        }
+    }
+}
+
+impl Drop for LinuxKernel {
+    /// A run that is given up leaves no process behind.
+    fn drop(&mut self) {
+        let _ = self.kill_init();
+    }
+}

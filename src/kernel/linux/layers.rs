@@ -1,0 +1,173 @@
+//! What is read before anything is mounted: the image, its layers, the host's
+//! kernel; and what is read at the end: the changes.
+
+use std::path::{Path, PathBuf};
+
+use super::cx::Cx;
+use crate::kernel::{Errno, Failure};
+use crate::plan::Op;
+use crate::trace::{Fact, Kind, Value};
+
+/// Where a store keeps a blob, OCI image layout.
+pub fn blob(store: &Path, digest: &str) -> PathBuf {
+    let (algorithm, hex) = digest.split_once(':').unwrap_or(("sha256", digest));
+    store.join("blobs").join(algorithm).join(hex)
+}
+
+/// Carries out the reading operations and the unpacking of a layer.
+pub fn apply(op: &Op, _cx: &mut Cx<'_>, store: &Path) -> Result<bool, Failure> {
+    match op {
+        Op::ReadImage { reference, image, manifest, .. } => {
+            for (what, digest) in [("manifest", manifest), ("config", image)] {
+                let path = blob(store, digest);
+                let bad = |why: String| {
+                    Failure::new(format!("read the {what} of {reference}: {why}"), None)
+                        .hint("load the image again")
+                };
+                let bytes = std::fs::read(&path).map_err(|e| {
+                    Failure::new(
+                        format!("read the {what} of {reference} at {}", path.display()),
+                        Some(e.into()),
+                    )
+                    .hint("load the image again")
+                })?;
+                let found = sha256(&bytes);
+                if found != *digest {
+                    return Err(bad(format!("its digest is {found}, not {digest}")));
+                }
+                serde_json::from_slice::<serde::de::IgnoredAny>(&bytes)
+                    .map_err(|e| bad(format!("it is not JSON: {e}")))?;
+            }
+            Ok(true)
+        }
+        Op::UnpackLayer { blob: digest, media_type, size, diff_id, dir, .. } => {
+            unpack(&blob(store, digest), media_type, *size, diff_id, Path::new(dir))
+        }
+        Op::UseLayer { dir, diff_id, .. } => match rustix::fs::stat(dir.as_str()) {
+            Ok(s) if rustix::fs::FileType::from_raw_mode(s.st_mode).is_dir() => Ok(true),
+            Ok(_) => Err(gone(dir, diff_id, Errno::ENOTDIR)),
+            Err(e) => Err(gone(dir, diff_id, e.into())),
+        },
+        // Read for evidence: unwatched there is nothing to do.
+        Op::ReadHostKernel | Op::LookForKernel { .. } => Ok(true),
+        Op::ReadChanges { .. } => Ok(true),
+        _ => Err(super::dispatch::misplaced(op)),
+    }
+}
+
+fn gone(dir: &str, diff_id: &str, errno: Errno) -> Failure {
+    Failure::new(format!("use layer {diff_id} at {dir}"), Some(errno)).hint("load the image again")
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    let digest = sha2::Sha256::digest(bytes);
+    digest.iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// The one place that unpacks: an adapter to the image room.
+fn unpack(blob: &Path, _media_type: &str, _size: u64, _diff_id: &str, dir: &Path) -> Result<bool, Failure> {
+    Err(Failure::new(format!("unpack {} to {}: not built in", blob.display(), dir.display()), None))
+}
+
+/// What there is to say of a layer's or the host's kernel.
+pub fn evidence(op: &Op, store: &Path) -> Vec<Fact> {
+    let fact = |source: &str, key: &str, value: Value| Fact {
+        source: Value::from(source),
+        key: key.to_owned(),
+        value,
+    };
+    match op {
+        Op::ReadImage { image, manifest, .. } => [("manifest", manifest), ("config", image)]
+            .into_iter()
+            .filter_map(|(key, digest)| {
+                let path = blob(store, digest);
+                let bytes = std::fs::read(&path).ok()?;
+                Some(fact(
+                    &path.to_string_lossy(),
+                    &format!("{key} digest"),
+                    Value::volatile(Kind::Digest, sha256(&bytes)),
+                ))
+            })
+            .collect(),
+        Op::UnpackLayer { dir, .. } | Op::UseLayer { dir, .. } => {
+            let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+            let mut names: Vec<String> =
+                entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+            names.sort();
+            vec![fact(dir, "top", Value::Text(names.join(" ")))]
+        }
+        Op::ReadHostKernel => {
+            let uname = rustix::system::uname();
+            let text = |s: &std::ffi::CStr| s.to_string_lossy().into_owned();
+            vec![
+                fact("uname(2)", "sysname", Value::Text(text(uname.sysname()))),
+                fact("uname(2)", "release", Value::volatile(Kind::Release, text(uname.release()))),
+                fact("uname(2)", "version", Value::volatile(Kind::Release, text(uname.version()))),
+                fact("uname(2)", "machine", Value::Text(text(uname.machine()))),
+            ]
+        }
+        Op::LookForKernel { layers } => layers.iter().flat_map(|l| bootable(l)).collect(),
+        Op::ReadChanges { .. } => Vec::new(),
+        _ => Vec::new(),
+    }
+}
+
+/// What of the things that boot a machine is in a layer's tree.
+fn bootable(layer: &str) -> Vec<Fact> {
+    ["boot", "vmlinuz", "initrd.img", "lib/modules", "usr/lib/modules"]
+        .into_iter()
+        .map(|name| {
+            let path = format!("{layer}/{name}");
+            // Not following links: in a layer they lead into the host.
+            let value = match std::fs::symlink_metadata(&path) {
+                Err(e) => Errno::from(e).words().to_owned(),
+                Ok(meta) if meta.is_dir() => match std::fs::read_dir(&path).map(Iterator::count) {
+                    Ok(0) => "an empty directory".to_owned(),
+                    Ok(n) => format!("a directory with {n} entries"),
+                    Err(e) => Errno::from(e).words().to_owned(),
+                },
+                Ok(meta) => format!("a file of {} bytes", meta.len()),
+            };
+            Fact { source: Value::Text(path), key: format!("/{name}"), value: Value::Text(value) }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Slots;
+    use crate::kernel::linux::recorder::Recorder;
+
+    #[test]
+    fn an_image_with_another_digest_is_refused() {
+        let store = tempfile::tempdir().unwrap();
+        let put = |text: &str| {
+            let digest = sha256(text.as_bytes());
+            let path = blob(store.path(), &digest);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            digest
+        };
+        let (manifest, image) = (put("{\"m\":1}"), put("{\"c\":1}"));
+        let op = Op::ReadImage { reference: "x".to_owned(), image: image.clone(), manifest, layers: 0 };
+        let (mut rec, mut slots) = (Recorder::off(), Slots::new());
+        let mut cx = Cx { rec: &mut rec, slots: &mut slots };
+        assert!(apply(&op, &mut cx, store.path()).unwrap());
+        assert_eq!(evidence(&op, store.path()).len(), 2);
+        std::fs::write(blob(store.path(), &image), "{}").unwrap();
+        let failure = apply(&op, &mut cx, store.path()).unwrap_err();
+        assert!(failure.what.contains("its digest is"), "{failure}");
+    }
+
+    #[test]
+    fn a_layer_without_a_kernel_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("boot")).unwrap();
+        let facts = bootable(dir.path().to_str().unwrap());
+        let of = |key: &str| facts.iter().find(|f| f.key == key).unwrap().value.text();
+        assert_eq!(of("/boot"), "an empty directory");
+        assert_eq!(of("/vmlinuz"), "no such file or directory");
+    }
+}

@@ -1,0 +1,58 @@
+//! What one process, runtime or init, holds between steps: descriptors that
+//! cannot be written into a plan. Init gets a copy of the runtime's at the
+//! moment of clone3.
+
+use std::os::fd::OwnedFd;
+
+use crate::plan::{Op, Plan};
+
+/// Descriptors and what is known of the plan as a whole.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The content store.
+    pub store: std::path::PathBuf,
+    /// The container's id: names what may be removed whole when it is undone.
+    pub container: String,
+    /// The new root as a host path.
+    pub root: String,
+    /// The new root, once it stands (`O_PATH`).
+    pub root_fd: Option<OwnedFd>,
+    /// Init has the new root as its `/`.
+    pub pivoted: bool,
+    /// The union that is mounted nowhere yet.
+    pub detached: Option<OwnedFd>,
+    /// The container's working directory.
+    pub cwd: String,
+    /// There is a terminal.
+    pub tty: bool,
+    /// Standard input is connected.
+    pub interactive: bool,
+    /// The cgroup namespace is taken by a step of its own.
+    pub late_cgroup_namespace: bool,
+    /// The terminal's master: in init until it is handed over, then in the runtime.
+    pub terminal: Option<OwnedFd>,
+}
+
+impl State {
+    /// What the plan says about the run as a whole.
+    pub fn of(plan: &Plan, store: &std::path::Path) -> Self {
+        let mut state =
+            State { container: plan.container.clone(), store: store.to_owned(), ..State::default() };
+        for step in &plan.steps {
+            match &step.op {
+                Op::PivotRoot { new_root } => state.root.clone_from(new_root),
+                Op::Exec { cwd, .. } => state.cwd.clone_from(cwd),
+                Op::OpenTerminal => state.tty = true,
+                Op::Supervise { interactive, .. } => state.interactive = *interactive,
+                Op::UnshareCgroup => state.late_cgroup_namespace = true,
+                _ => {}
+            }
+        }
+        state
+    }
+
+    /// Whether a path lies in a directory of this container alone.
+    pub fn owns(&self, path: &str) -> bool {
+        !self.container.is_empty() && path.split('/').any(|part| part == self.container)
+    }
+}

@@ -1,0 +1,145 @@
+# What is around the steps: chapters, life, failure, and the renderers' own words.
+
+phase_image =
+    .title = The image
+    .text = An image is a list of layers and a config, each named by the hash of its content. Here the name is resolved, and every layer is checked and unpacked.
+phase_rootfs =
+    .title = bootfs and rootfs
+    .text = An image holds no kernel. bootfs, the boot loader and the kernel, was mounted, used and let go of when the host booted; the rootfs is what the image brings: layers of files, read-only.
+phase_union =
+    .title = The union of layers
+    .text = overlayfs shows all layers as one tree and puts one empty, writable layer on top. That layer is all that this container owns.
+phase_cgroup =
+    .title = Control groups
+    .text = How much may it use? A control group counts and limits memory, CPU time and tasks of all processes in it.
+phase_namespaces =
+    .title = Namespaces
+    .text = What can it see? A process in new namespaces has its own list of mounts, processes, links and names, and cannot name what is outside.
+phase_network =
+    .title = The network
+    .text = A new network namespace is an island. A virtual cable leads to a bridge on the host; from there routes and address translation lead to the world.
+phase_mounts =
+    .title = Mounts
+    .text = Programs expect /proc, /sys and /dev. They are not in the image: the kernel makes them, and each has to be mounted for this container.
+phase_pivot =
+    .title = The new root
+    .text = Until here init still sees the host's files. pivot_root makes the union its root and lets go of the host's.
+phase_security =
+    .title = Giving up power
+    .text = Init is still root. Before it runs a program of others, it gives up what that program does not need, and in such a way that it cannot be regained.
+phase_exec =
+    .title = The command
+    .text = Everything is in place. execve replaces init's program by the container's command; the process stays the same.
+phase_life =
+    .title = The container lives
+    .text = From here on nobody works for the container: it is a process that talks to the kernel, like any other. glassbox only waits.
+phase_exit =
+    .title = What stays
+    .text = Mounts, namespaces and links go with the last process. What stays is the writable layer, unless it was asked to be removed.
+
+undo =
+    .title = Take back: { $inner }
+
+undoing_nothing = { $inner }: this left nothing on the host that has to be taken back.
+undone_nothing = { $inner }: nothing of it is left to take back.
+found_nothing = This was so already; nothing was changed.
+
+slot_init_pid = (init's pid, known when it exists)
+slot_address = (the address that will be reserved)
+slot_exit_status = (the exit status, known at the end)
+
+ns_user = user and group ids
+ns_mnt = mounts
+ns_pid = process numbers
+ns_uts = host name
+ns_ipc = shared memory and message queues
+ns_net = network
+ns_cgroup = cgroup paths
+ns_time = boot-time clocks
+
+subject_mounts = mounts
+subject_namespaces = namespaces
+subject_cgroup = cgroup
+subject_network = network
+subject_layers = layers
+subject_processes = processes
+
+life_started = The command runs. The host sees it as process { $pid }.
+life_exited =
+    { $signal ->
+        [none] Process { $pid } ended{ $code ->
+                [none] .
+               *[other] { " " }with exit status { $code }.
+            }
+       *[other] Process { $pid } was ended by { $signal }.
+    }
+life_signalled = { $signal } was passed on to the command.
+
+story_linux = On this host's kernel, Linux { $release }.
+story_model = This is the modelled kernel: everything happens in memory, and nothing on this host changes.
+story_end = The command's exit status is { $status }.
+story_group = { $count } of { $total }: { $names }
+story_group_found = nothing had to be done for { $count } of { $total }: { $names }
+list_separator = { ", " }
+story_more_calls =
+    { $count ->
+        [one] … and one more call
+       *[other] … and { $count } more calls
+    }
+story_more_facts =
+    { $count ->
+        [one] … and one more fact
+       *[other] … and { $count } more facts
+    }
+story_rollback = What was built is now taken back, last step first.
+story_failed_step = { $step } failed to { $what }
+story_not_undone = { $step } could not be taken back: failed to { $what }
+story_chapter = { $number }/{ $total }
+
+label_isolated = apart
+label_why = why
+label_about = next
+label_done = done
+label_call = call
+label_seen = seen
+label_before = before
+label_after = after
+label_hand = by hand
+label_man = man
+label_lesson = lesson
+label_failed = failed
+label_hint = hint
+label_undoing = undo
+label_life = life
+
+diff_same = unchanged
+time_micros = { $n } µs
+time_millis = { $n } ms
+time_seconds = { $n } s
+
+actor_runtime = glassbox
+actor_init = init
+
+prompt_about = About to happen, step { $number } of { $total }:
+prompt_next = next
+prompt_continue = continue
+prompt_break = break at
+prompt_inspect = inspect
+prompt_why = why
+prompt_shell = shell
+prompt_quit = undo and quit
+prompt_unknown = { $input } is no command here.
+prompt_empty = Nothing there yet.
+
+table_number = no
+table_step = step
+table_actor = who
+table_what = what
+table_source = read from
+table_key = of
+table_value = value
+plan_summary =
+    { $count ->
+        [one] One step. Nothing has been done.
+       *[other] { $count } steps. Nothing has been done.
+    }
