@@ -1,6 +1,8 @@
 //! Images: references, the content store (an OCI image layout), layers and
 //! their safe unpacking, archives, and the built-in image `box`.
 
+#[cfg(feature = "linux")]
+pub mod archive;
 pub mod builtin;
 #[cfg(feature = "linux")]
 pub mod changes;

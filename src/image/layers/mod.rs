@@ -10,10 +10,12 @@ mod remove;
 mod stream;
 mod tree;
 mod unpack;
+mod verify;
 
 pub use decompress::{Compression, open as decompress};
 pub use remove::remove_tree;
 pub use unpack::{Unpacked, unpack};
+pub use verify::verify;
 
 /// How far a layer may grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,216 @@
+//! What several commands need of the store: images, containers, repair.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::error::{CliError, io};
+use crate::container::receipt::{self, Found};
+use crate::container::record::{self, Record, RecordError, Status};
+use crate::container::repair::Repaired;
+use crate::container::userdb;
+use crate::engine::Emitter;
+use crate::image::builtin::{self, NAME};
+use crate::image::changes::Change;
+use crate::image::store::Store;
+use crate::image::{Image, ImageError, Reference};
+use crate::kernel::linux::LinuxKernel;
+use crate::spec::RunRequest;
+use crate::spec::user::{self, User};
+
+impl From<ImageError> for CliError {
+    fn from(e: ImageError) -> Self {
+        let hint = e.hint();
+        CliError { message: format!("failed to {e}"), hint, status: 1 }
+    }
+}
+
+/// The program itself: what the built-in image is made from.
+fn program() -> Result<std::path::PathBuf, CliError> {
+    std::env::current_exe().map_err(|e| CliError::new(format!("cannot find the program glassbox itself: {e}")))
+}
+
+/// Resolves an image; the built-in one is made when it is asked for. Nothing is
+/// written when only planning.
+pub fn image(context: &Context, wanted: &str, plan_only: bool) -> Result<Image, CliError> {
+    let store = Store::open(&context.root);
+    let is_builtin = Reference::parse(wanted).is_ok_and(|r| r.or_latest().familiar() == format!("{NAME}:latest"));
+    let image = match (is_builtin, plan_only) {
+        (true, false) => builtin::ensure(&store, &program()?)?,
+        (true, true) => builtin::plan_image(&store, &program()?)?,
+        (false, _) => store.resolve(wanted)?,
+    };
+    if !plan_only {
+        store.check_upper()?;
+    }
+    Ok(image)
+}
+
+/// Who the container's command runs as, by the image's own user database.
+pub fn user(context: &Context, image: &Image, request: &RunRequest) -> Result<User, CliError> {
+    let wanted = match &request.user {
+        Some(user) => user.clone(),
+        None => image.config.config().as_ref().and_then(|c| c.user().clone()).unwrap_or_default(),
+    };
+    let database = userdb::Database::of(&Store::open(&context.root), image)?;
+    Ok(user::resolve(&wanted, &database.passwd, &database.group)?)
+}
+
+/// A line of `images`.
+pub struct ImageRow {
+    pub repository: String,
+    pub tag: String,
+    pub id: String,
+    pub created: Option<Timestamp>,
+    pub size: u64,
+}
+
+/// All images of the store.
+pub fn images(context: &Context) -> Result<Vec<ImageRow>, CliError> {
+    let rows = Store::open(&context.root).list()?.into_iter().map(|listed| {
+        let (repository, tag) = match &listed.reference {
+            Some(r) => (r.familiar_name(), r.tag().unwrap_or("<none>").to_owned()),
+            None => ("<none>".to_owned(), "<none>".to_owned()),
+        };
+        let created = listed.created.and_then(|c| c.parse().ok());
+        ImageRow { repository, tag, id: listed.id, created, size: listed.size }
+    });
+    Ok(rows.collect())
+}
+
+/// Loads an archive; the lines that `docker load` would print.
+pub fn load(context: &Context, file: Option<&Path>) -> Result<Vec<String>, CliError> {
+    let store = Store::open(&context.root);
+    let loaded = match file {
+        Some(path) => crate::image::archive::load_file(&store, path)?,
+        None if std::io::stdin().is_terminal() => {
+            return Err(CliError::new("there is no archive: standard input is a terminal")
+                .hint("give -i FILE, or feed the archive through a pipe"));
+        }
+        None => crate::image::archive::load(&store, std::io::stdin().lock(), "standard input")?,
+    };
+    Ok(loaded.iter().map(ToString::to_string).collect())
+}
+
+/// An image as `inspect` shows it, in Docker's form.
+pub fn inspect_image(context: &Context, name: &str) -> Result<Value, CliError> {
+    let image = Store::open(&context.root).resolve(name)?;
+    let config = serde_json::to_value(image.config.config())
+        .map_err(|e| CliError::new(format!("cannot show the image's config: {e}")))?;
+    Ok(json!({
+        "Id": image.id,
+        "RepoTags": [Reference::parse(&image.reference).map_or(image.reference.clone(), |r| r.familiar())],
+        "Created": image.config.created(),
+        "Architecture": image.config.architecture(),
+        "Os": image.config.os(),
+        "Config": config,
+        "RootFS": { "Type": "layers", "Layers": image.layers.iter().map(|l| &l.diff_id).collect::<Vec<_>>() },
+        "Glassbox": {
+            "Manifest": image.manifest,
+            "Layers": image.layers.iter().map(|l| json!({
+                "Blob": l.blob, "DiffID": l.diff_id, "ChainID": l.chain_id, "Size": l.size,
+                "CreatedBy": l.created_by, "Dir": l.dir, "Unpacked": l.unpacked,
+            })).collect::<Vec<_>>(),
+        },
+    }))
+}
+
+/// All containers that can be read, newest first, with what is known of the
+/// running ones. A damaged record is named on standard error.
+pub fn records(context: &Context) -> Result<Vec<Record>, CliError> {
+    let mut all = Vec::new();
+    for record in record::list(&context.root)? {
+        match record {
+            Ok(record) => all.push(live(context, record)),
+            Err(e) => super::output::error(&e.into()),
+        }
+    }
+    Ok(all)
+}
+
+/// The container that a user means.
+pub fn find(context: &Context, wanted: &str) -> Result<Record, RecordError> {
+    record::find(&context.root, wanted).map(|r| live(context, r))
+}
+
+/// Adds what the run-time directory knows of a container whose plan is held.
+fn live(context: &Context, mut record: Record) -> Record {
+    if record.status != Status::Exited
+        && let Ok(Some(Found::Held(running))) = receipt::look(&context.run, &record.id)
+        && running.started.is_some()
+    {
+        record.status = Status::Running;
+        record.pid = running.pid;
+        record.address = running.address;
+        record.started = running.started;
+    }
+    record
+}
+
+/// What a container changed.
+pub fn changes(context: &Context, record: &Record) -> Result<Vec<Change>, CliError> {
+    let upper = record.dir(&context.root).join("upper");
+    let lower: Vec<_> = record.layers.iter().rev().cloned().collect();
+    Ok(crate::image::changes::changes(&upper, &lower)?)
+}
+
+/// Undoes what killed runs left; what could not be undone is named on standard
+/// error. Every command on the real store begins with it.
+pub fn repair(context: &Context) -> Result<(), CliError> {
+    if context.model || !super::context::is_root() {
+        return Ok(());
+    }
+    for one in repair_all(context)? {
+        for (step, failure) in &one.left {
+            let id = &one.id[..one.id.len().min(12)];
+            super::output::note(&format!("{step} of container {id} is left on the host: failed to {failure}"));
+        }
+    }
+    Ok(())
+}
+
+/// Undoes what killed runs left.
+pub fn repair_all(context: &Context) -> Result<Vec<Repaired>, CliError> {
+    let clock = || 0;
+    let mut emitter = Emitter::new(None, &clock);
+    crate::container::repair::repair(
+        &context.root,
+        &context.run,
+        &mut LinuxKernel::new(&context.root),
+        &mut emitter,
+    )
+    .map_err(|e| io("read the receipts in", &context.run, &e))
+}
+
+/// Kills a running container and waits until its own glassbox process has torn
+/// it down.
+pub fn kill_and_wait(context: &Context, record: &Record) -> Result<(), CliError> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut killed = false;
+    loop {
+        match receipt::look(&context.run, &record.id) {
+            Ok(Some(Found::Held(running))) => {
+                if let (Some(pid), false) = (running.pid, killed) {
+                    let pid = nix::unistd::Pid::from_raw(pid);
+                    let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+                    killed = true;
+                }
+            }
+            Ok(Some(Found::CutOff(receipt, _))) => {
+                drop(receipt);
+                repair(context)?;
+            }
+            Ok(None) => return Ok(()),
+            Err(e) => return Err(io("read the receipts in", &context.run, &e)),
+        }
+        if Instant::now() > deadline {
+            return Err(CliError::new(format!("container {} does not end, though it was killed", record.short_id()))
+                .hint("a process in an uninterruptible system call has to come back first; try again later"));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,251 @@
+//! `--trace`, `--trace-file`, `--step`: who listens to the events of a run.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+
+use super::context::Context;
+use super::error::{CliError, io as io_error};
+use super::fault::Fault;
+use super::step::Stepper;
+use crate::engine::{Decision, Pauser};
+use crate::kernel::{Failure, Kernel, KernelName, Slots, Watch};
+use crate::plan::{Op, Plan, Step};
+use crate::render::console::{Console, Level, Options};
+use crate::spec::{Network, RunSpec};
+use crate::trace::record::RecordingWriter;
+use crate::trace::{Body, Event, EventSink, Kind, TRACE_VERSION, Value};
+
+/// How a command is watched.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TraceArgs {
+    /// Tell the story on standard error: story, syscalls or full
+    #[arg(long, value_name = "LEVEL", num_args = 0..=1, require_equals = true, default_missing_value = "story")]
+    trace: Option<TraceLevel>,
+    /// Record the events as JSON lines in a file; - is standard output
+    #[arg(long, value_name = "FILE")]
+    trace_file: Option<PathBuf>,
+    /// Stop before each step and ask
+    #[arg(long, value_name = "MODE", num_args = 0..=1, require_equals = true, default_missing_value = "line")]
+    step: Option<StepMode>,
+}
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TraceLevel {
+    /// What happens and why, with the calls and evidence that matter.
+    Story,
+    /// Every system call, decoded.
+    Syscalls,
+    /// Also evidence before and after, the command by hand, the man page.
+    Full,
+}
+
+impl TraceLevel {
+    /// The renderer's word for it.
+    pub fn level(self) -> Level {
+        match self {
+            TraceLevel::Story => Level::Story,
+            TraceLevel::Syscalls => Level::Syscalls,
+            TraceLevel::Full => Level::Full,
+        }
+    }
+}
+
+/// Where the stepper asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StepMode {
+    /// Line by line.
+    Line,
+}
+
+/// Columns of the terminal on standard error.
+pub fn width() -> usize {
+    rustix::termios::tcgetwinsize(io::stderr()).map_or(80, |w| usize::from(w.ws_col)).clamp(40, 120)
+}
+
+type Screen = Console<Box<dyn Write>>;
+
+/// Everyone who listens to one run.
+pub struct Watching {
+    tee: Option<Tee>,
+    pauser: Chain,
+    watch: Watch,
+}
+
+impl Watching {
+    /// Opens the trace file, and refuses what cannot go together.
+    pub fn new(context: &Context, args: &TraceArgs, tty: bool, fault: Option<Fault>) -> Result<Self, CliError> {
+        let level = args.trace.or(args.step.map(|_| TraceLevel::Story)).or_else(|| {
+            // Without the story a rollback that was asked for could not be seen.
+            matches!(fault, Some(Fault::Fail(..))).then_some(TraceLevel::Story).filter(|_| io::stderr().is_terminal())
+        });
+        let file = match &args.trace_file {
+            None => None,
+            Some(path) if path.as_os_str() == "-" => Some(RecordingWriter::new(Box::new(io::stdout()) as Box<dyn Write>)),
+            Some(path) => {
+                let file = File::create(path).map_err(|e| io_error("create the trace file", path, &e).status(125))?;
+                Some(RecordingWriter::new(Box::new(BufWriter::new(file)) as Box<dyn Write>))
+            }
+        };
+        let screen = level.map(|level| {
+            Console::new(
+                Box::new(io::stderr()) as Box<dyn Write>,
+                Options {
+                    level: level.level(),
+                    lang: context.lang,
+                    width: width(),
+                    colour: context.color,
+                    raw: false,
+                    group: args.step.is_none(),
+                },
+            )
+        });
+        let watch = match level {
+            Some(TraceLevel::Full) => Watch::BeforeAndAfter,
+            Some(_) => Watch::After,
+            None if file.is_some() => Watch::BeforeAndAfter,
+            None if fault.is_some() => Watch::After,
+            None => Watch::Off,
+        };
+        // The container's terminal is raw while its command lives.
+        let raw = tty && io::stdin().is_terminal();
+        let tee = (file.is_some() || screen.is_some()).then_some(Tee { file, screen, raw });
+        let stepper = args.step.map(|_| Stepper::new(context));
+        Ok(Watching { tee, pauser: Chain { stepper, fault }, watch })
+    }
+
+    /// Refuses a fault at a step that the plan does not have.
+    pub fn check(&self, plan: &Plan) -> Result<(), CliError> {
+        self.pauser.fault.as_ref().map_or(Ok(()), |f| f.check(plan))
+    }
+
+    /// How closely the kernel has to look.
+    pub fn watch(&self) -> Watch {
+        self.watch
+    }
+
+    /// Tells the stepper the plan.
+    pub fn plan(&mut self, plan: &Plan) {
+        if let Some(stepper) = &mut self.pauser.stepper {
+            stepper.plan(plan);
+        }
+    }
+
+    /// Lends the listeners to the engine.
+    pub fn with<R>(&mut self, work: impl FnOnce(Option<&mut dyn EventSink>, Option<&mut dyn Pauser>) -> R) -> R {
+        let sink = self.tee.as_mut().map(|t| t as &mut dyn EventSink);
+        let pauser = (self.pauser.stepper.is_some() || self.pauser.fault.is_some())
+            .then_some(&mut self.pauser as &mut dyn Pauser);
+        work(sink, pauser)
+    }
+}
+
+/// The trace file and the screen.
+struct Tee {
+    file: Option<RecordingWriter<Box<dyn Write>>>,
+    screen: Option<Screen>,
+    raw: bool,
+}
+
+impl EventSink for Tee {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        if let Some(file) = &mut self.file {
+            file.event(event)?;
+        }
+        if let Some(screen) = &mut self.screen {
+            screen.event(event)?;
+            if self.raw {
+                match &event.body {
+                    Body::About { op: Op::Supervise { tty: true, .. }, .. } => screen.set_raw(true),
+                    Body::Done { step, .. } | Body::Failed { step, .. } if step.0 == "life.supervise" => {
+                        screen.set_raw(false);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// First the user, then the fault.
+struct Chain {
+    stepper: Option<Stepper>,
+    fault: Option<Fault>,
+}
+
+impl Pauser for Chain {
+    fn before(&mut self, step: &Step, kernel: &mut dyn Kernel, slots: &Slots) -> Result<Decision, Failure> {
+        if let Some(stepper) = &mut self.stepper
+            && stepper.before(step, kernel, slots)? == Decision::Quit
+        {
+            return Ok(Decision::Quit);
+        }
+        self.fault.as_mut().map_or(Ok(Decision::Go), |f| f.before(step, kernel, slots))
+    }
+}
+
+/// Microseconds since now; a deterministic clock only counts.
+pub fn clock(deterministic: bool) -> impl Fn() -> u64 {
+    let start = Instant::now();
+    let count = std::cell::Cell::new(0);
+    move || {
+        if deterministic {
+            count.set(count.get() + 1);
+            count.get()
+        } else {
+            start.elapsed().as_micros() as u64
+        }
+    }
+}
+
+/// The first event.
+pub fn begin(
+    context: &Context,
+    kernel: KernelName,
+    release: &str,
+    plan: &Plan,
+    spec: &RunSpec,
+    watch: Watch,
+) -> Body {
+    let text = |p: &std::path::Path| p.to_string_lossy().into_owned();
+    let mut names = vec![
+        Value::volatile(Kind::Container, &spec.id),
+        Value::volatile(Kind::Path, text(&spec.dirs.container)),
+        Value::volatile(Kind::Path, text(&spec.dirs.leases)),
+        Value::volatile(Kind::Path, text(&context.run)),
+        Value::volatile(Kind::Path, text(&context.root)),
+        Value::volatile(Kind::Image, &spec.image.id),
+        Value::volatile(Kind::Digest, &spec.image.manifest),
+        Value::volatile(Kind::Container, spec.cgroup()),
+    ];
+    for layer in &spec.image.layers {
+        names.extend([&layer.diff_id, &layer.chain_id, &layer.blob].map(|d| Value::volatile(Kind::Digest, d)));
+    }
+    if let Network::Bridge(net) = &spec.network {
+        names.push(Value::volatile(Kind::Link, &net.bridge));
+        names.push(Value::volatile(Kind::Link, &net.table));
+        names.push(Value::volatile(Kind::Address, net.gateway));
+        names.push(Value::volatile(Kind::Address, net.subnet));
+    }
+    for step in &plan.steps {
+        if let Op::CreateVeth { host, mac, .. } = &step.op {
+            names.push(Value::volatile(Kind::Link, host));
+            names.push(Value::volatile(Kind::Mac, mac));
+        }
+    }
+    Body::Begin {
+        version: TRACE_VERSION,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        kernel,
+        release: Value::volatile(Kind::Release, release),
+        command: std::env::args().skip(1).collect(),
+        watch,
+        plan: plan.clone(),
+        names,
+    }
+}
