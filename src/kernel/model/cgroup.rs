@@ -146,6 +146,11 @@ impl Cgroups {
         self.groups.get(&id)?.values.get(file)?.parse().ok()
     }
 
+    /// How many device rules a group has.
+    pub fn device_rules(&self, id: CgId) -> usize {
+        self.groups.get(&id).and_then(|g| g.devices.as_ref()).map_or(0, Vec::len)
+    }
+
     pub fn memory_limit(&self, id: CgId) -> Option<u64> {
         self.limit(id, "memory.max")
     }

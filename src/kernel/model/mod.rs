@@ -20,6 +20,7 @@ mod ns;
 mod overlay;
 mod process;
 mod procfs;
+mod steps;
 mod sys;
 pub mod vfs;
 mod world;

@@ -444,6 +444,12 @@ fn id_map(w: &World, p: &Proc, name: &str) -> String {
     }
 }
 
+/// `/proc/PID/status` of a process, as its reader would see it.
+pub(crate) fn status_text(w: &World, pid: Gpid, ctx: &Ctx) -> Option<String> {
+    let p = w.procs.get(&pid)?;
+    Some(status(w, p, (w.pid_in(pid, ctx.ns.pid)?, 0, if p.exit.is_some() { 'Z' } else { 'R' }), ctx))
+}
+
 fn status(w: &World, p: &Proc, (pid, ppid, state): (i32, i32, char), ctx: &Ctx) -> String {
     let word = match state {
         'Z' => "zombie",

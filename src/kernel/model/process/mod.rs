@@ -12,7 +12,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-pub(crate) use exec::Image;
+pub(crate) use exec::{Image, MARKER};
 pub(crate) use sched::{Machine, Program, Shared, Standstill};
 pub(crate) use signal::{Signal, name as signal_name};
 
