@@ -27,8 +27,9 @@ fn program(args: &[OsString]) -> Option<Vec<String>> {
 }
 
 fn as_program(argv: Vec<String>) -> ExitCode {
-    let env =
-        std::env::vars_os().map(|(n, v)| format!("{}={}", n.to_string_lossy(), v.to_string_lossy())).collect();
+    let env = std::env::vars_os()
+        .map(|(n, v)| format!("{}={}", n.to_string_lossy(), v.to_string_lossy()))
+        .collect();
     let name = argv.get(1).cloned().unwrap_or_default();
     match userland::run(programs::Invocation { argv, env }) {
         Some(status) => ExitCode::from(status),

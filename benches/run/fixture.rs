@@ -22,15 +22,24 @@ impl Fixture {
     pub fn new() -> Result<Fixture, Box<dyn Error>> {
         let fixture = Fixture { dir: TempDir::new()? };
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/run");
-        for (source, program, flags) in [("true.c", "true", &["-static", "-O2"][..]), ("floor.c", "floor", &["-O2"])] {
-            let status = Command::new("cc").args(flags).arg("-o").arg(fixture.path(program)).arg(sources.join(source)).status()?;
+        for (source, program, flags) in
+            [("true.c", "true", &["-static", "-O2"][..]), ("floor.c", "floor", &["-O2"])]
+        {
+            let status = Command::new("cc")
+                .args(flags)
+                .arg("-o")
+                .arg(fixture.path(program))
+                .arg(sources.join(source))
+                .status()?;
             if !status.success() {
                 return Err(format!("cc failed on {source}").into());
             }
         }
         fs::write(fixture.path("true.tar"), archive(&fs::read(fixture.path("true"))?)?)?;
         run(fixture.base("load").arg("-i").arg(fixture.path("true.tar")))?;
-        for dir in ["floor-dir/lower/proc", "floor-dir/upper", "floor-dir/work", "floor-dir/merged", "bundle/rootfs"] {
+        for dir in
+            ["floor-dir/lower/proc", "floor-dir/upper", "floor-dir/work", "floor-dir/merged", "bundle/rootfs"]
+        {
             fs::create_dir_all(fixture.path(dir))?;
         }
         for copy in ["floor-dir/lower/true", "bundle/rootfs/true"] {
@@ -66,7 +75,8 @@ impl Fixture {
 
     /// `crun run` of the bundle, or nothing if crun or a seccomp profile is not there.
     pub fn crun(&self) -> Option<impl Fn() -> Command> {
-        let profile: Value = serde_json::from_str(&fs::read_to_string("/usr/share/containers/seccomp.json").ok()?).ok()?;
+        let profile: Value =
+            serde_json::from_str(&fs::read_to_string("/usr/share/containers/seccomp.json").ok()?).ok()?;
         let bundle = self.path("bundle");
         let made = Command::new("crun").arg("spec").current_dir(&bundle).status().ok()?;
         if !made.success() {
@@ -112,7 +122,12 @@ impl Fixture {
         let base = move || {
             let mut command = Command::new("podman");
             command.env("CONTAINERS_CONF", &conf);
-            command.arg("--root").arg(&root).arg("--runroot").arg(&run_root).args(["--storage-driver", "overlay"]);
+            command
+                .arg("--root")
+                .arg(&root)
+                .arg("--runroot")
+                .arg(&run_root)
+                .args(["--storage-driver", "overlay"]);
             command
         };
         let loaded = base().arg("load").arg("-i").arg(self.path("true.tar")).output().ok()?;
@@ -183,7 +198,8 @@ fn seccomp(profile: &Value) -> Value {
     let applies = |rule: &&Value| {
         let (includes, excludes) = (&rule["includes"], &rule["excludes"]);
         let cap = |c: &str| caps.contains(&c);
-        let all_caps = includes["caps"].as_array().is_none_or(|a| a.iter().filter_map(Value::as_str).all(cap));
+        let all_caps =
+            includes["caps"].as_array().is_none_or(|a| a.iter().filter_map(Value::as_str).all(cap));
         let arches = includes["arches"].is_null() || has(&includes["arches"], &|a| a == arch);
         all_caps && arches && !has(&excludes["caps"], &cap) && !has(&excludes["arches"], &|a| a == arch)
     };
@@ -202,6 +218,10 @@ fn seccomp(profile: &Value) -> Value {
             own
         })
         .collect();
-    let arches = if arch == "amd64" { json!(["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"]) } else { json!(["SCMP_ARCH_AARCH64"]) };
+    let arches = if arch == "amd64" {
+        json!(["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"])
+    } else {
+        json!(["SCMP_ARCH_AARCH64"])
+    };
     json!({ "defaultAction": profile["defaultAction"], "defaultErrnoRet": profile["defaultErrnoRet"], "architectures": arches, "syscalls": rules })
 }

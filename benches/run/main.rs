@@ -32,7 +32,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         rounds,
         &mut [
             ("glassbox", Some(&|| fixture.glassbox(&["--network", "none"]))),
-            ("glassbox, no seccomp", Some(&|| fixture.glassbox(&["--network", "none", "--security-opt", "seccomp=unconfined"]))),
+            (
+                "glassbox, no seccomp",
+                Some(&|| fixture.glassbox(&["--network", "none", "--security-opt", "seccomp=unconfined"])),
+            ),
             ("floor (C)", Some(&|| fixture.floor())),
             ("crun, same seccomp", crun.as_ref().map(|c| c as &dyn Fn() -> Command)),
         ],
@@ -46,7 +49,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             show("crun, same seccomp", sample, Some((&own, 0.3)));
             println!(
                 "  peak resident memory: glassbox {} kB, crun {} kB: {:.2} x (goal: at most 1.5)",
-                own.peak_kb, sample.peak_kb, own.peak_kb as f64 / sample.peak_kb as f64
+                own.peak_kb,
+                sample.peak_kb,
+                own.peak_kb as f64 / sample.peak_kb as f64
             );
         }
         None => println!("  crun is not installed: no ratio"),
@@ -85,9 +90,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn show(name: &str, sample: &Sample, goal: Option<(&Sample, f64)>) {
-    print!("  {name:<24} median {:7.2} ms  (min {:.2}, max {:.2})", median(&sample.ms), sample.ms[0], sample.ms[sample.ms.len() - 1]);
+    print!(
+        "  {name:<24} median {:7.2} ms  (min {:.2}, max {:.2})",
+        median(&sample.ms),
+        sample.ms[0],
+        sample.ms[sample.ms.len() - 1]
+    );
     match goal {
-        Some((own, limit)) => println!("  ratio {:.3} (goal: at most {limit})", median(&own.ms) / median(&sample.ms)),
+        Some((own, limit)) => {
+            println!("  ratio {:.3} (goal: at most {limit})", median(&own.ms) / median(&sample.ms))
+        }
         None => println!(),
     }
 }

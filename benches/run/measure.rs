@@ -33,7 +33,12 @@ pub fn alternate(
             let output = command.spawn()?.wait_with_output()?;
             let ms = start.elapsed().as_secs_f64() * 1000.0;
             if !output.status.success() {
-                return Err(format!("{name} failed: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)).into());
+                return Err(format!(
+                    "{name} failed: {}\n{}",
+                    output.status,
+                    String::from_utf8_lossy(&output.stderr)
+                )
+                .into());
             }
             if round > 0 {
                 let sample = samples.entry(name).or_insert(Sample { ms: Vec::new(), peak_kb: 0 });

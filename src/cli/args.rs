@@ -174,5 +174,7 @@ fn userns(text: &str) -> Result<Option<(u32, u32)>, SpecError> {
         .and_then(|(host, size)| Some((host.parse().ok()?, size.parse().ok()?)))
         .filter(|(host, size): &(u32, u32)| *size > 0 && host.checked_add(*size).is_some())
         .map(Some)
-        .ok_or_else(|| SpecError::new(format!("unknown user namespace {text:?}")).hint("host, or such as 100000:65536"))
+        .ok_or_else(|| {
+            SpecError::new(format!("unknown user namespace {text:?}")).hint("host, or such as 100000:65536")
+        })
 }

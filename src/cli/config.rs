@@ -30,13 +30,23 @@ pub struct Config {
 pub fn read(path: &Path, named: bool) -> Result<Config, CliError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(e) if !named && matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied) => {
+        Err(e)
+            if !named
+                && matches!(
+                    e.kind(),
+                    std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied
+                ) =>
+        {
             return Ok(Config::default());
         }
         Err(e) => return Err(io("read the configuration", path, &e)),
     };
     toml::from_str(&text).map_err(|e| {
-        CliError::new(format!("the configuration {} is not valid: {}", path.display(), e.to_string().trim_end()))
-            .hint("the keys are root, run-root, lang, color, bridge, subnet, lessons")
+        CliError::new(format!(
+            "the configuration {} is not valid: {}",
+            path.display(),
+            e.to_string().trim_end()
+        ))
+        .hint("the keys are root, run-root, lang, color, bridge, subnet, lessons")
     })
 }

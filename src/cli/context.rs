@@ -174,7 +174,12 @@ fn key(root: &Path) -> String {
 
 /// The default store has `glass0`; any other has a bridge, a table and a subnet
 /// of its own.
-fn bridge(name: Option<String>, subnet: Option<String>, key: &str, default: bool) -> Result<BridgeNetwork, CliError> {
+fn bridge(
+    name: Option<String>,
+    subnet: Option<String>,
+    key: &str,
+    default: bool,
+) -> Result<BridgeNetwork, CliError> {
     let own = name.is_none() && !default;
     let bridge = match name {
         Some(name) if name.is_empty() || name.len() > 15 || name.contains(['/', ' ']) => {
@@ -197,13 +202,15 @@ fn bridge(name: Option<String>, subnet: Option<String>, key: &str, default: bool
 }
 
 fn parse_subnet(text: &str) -> Result<(Ipv4Addr, u8), CliError> {
-    let parsed = text.split_once('/').and_then(|(a, p)| Some((a.parse::<Ipv4Addr>().ok()?, p.parse::<u8>().ok()?)));
+    let parsed =
+        text.split_once('/').and_then(|(a, p)| Some((a.parse::<Ipv4Addr>().ok()?, p.parse::<u8>().ok()?)));
     match parsed {
         Some((address, prefix)) if (8..=29).contains(&prefix) => {
             let mask = u32::MAX << (32 - prefix);
             Ok((Ipv4Addr::from(u32::from(address) & mask), prefix))
         }
-        _ => Err(CliError::new(format!("{text:?} is no subnet")).hint("such as --subnet 10.88.0.0/16; prefix 8 to 29")),
+        _ => Err(CliError::new(format!("{text:?} is no subnet"))
+            .hint("such as --subnet 10.88.0.0/16; prefix 8 to 29")),
     }
 }
 
@@ -217,6 +224,9 @@ pub fn parse_lang(text: &str) -> Result<Lang, CliError> {
 }
 
 fn parse_color(text: Option<String>) -> Result<Option<Color>, CliError> {
-    text.map(|t| Color::from_str(&t, true).map_err(|_| CliError::new(format!("color = {t:?} is not auto, always or never"))))
-        .transpose()
+    text.map(|t| {
+        Color::from_str(&t, true)
+            .map_err(|_| CliError::new(format!("color = {t:?} is not auto, always or never")))
+    })
+    .transpose()
 }

@@ -53,9 +53,9 @@ impl From<RecordError> for CliError {
             RecordError::Unknown(_) => Some("`glassbox ps -a` lists them".to_owned()),
             RecordError::Ambiguous { .. } => Some("give more digits, or the name".to_owned()),
             RecordError::Io { .. } => None,
-            RecordError::Damaged { .. } => {
-                Some("`glassbox rm -f` with the container's full id removes it, with what it wrote".to_owned())
-            }
+            RecordError::Damaged { .. } => Some(
+                "`glassbox rm -f` with the container's full id removes it, with what it wrote".to_owned(),
+            ),
         };
         CliError { message: e.to_string(), hint, status: 1 }
     }

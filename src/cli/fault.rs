@@ -19,9 +19,9 @@ impl Fault {
     pub fn parse(fail: Option<&str>, kill: Option<&str>) -> Result<Option<Fault>, CliError> {
         match (fail, kill) {
             (None, None) => Ok(None),
-            (Some(_), Some(_)) => {
-                Err(CliError::new("--fail and --kill-at exclude each other").hint("give one of them").status(125))
-            }
+            (Some(_), Some(_)) => Err(CliError::new("--fail and --kill-at exclude each other")
+                .hint("give one of them")
+                .status(125)),
             (None, Some(step)) => Ok(Some(Fault::Kill(StepId(step.to_owned())))),
             (Some(text), None) => {
                 let (step, errno) = text.split_once('=').unwrap_or((text, "EIO"));
@@ -48,9 +48,10 @@ impl Fault {
 impl Pauser for Fault {
     fn before(&mut self, step: &Step, _: &mut dyn Kernel, _: &Slots) -> Result<Decision, Failure> {
         match self {
-            Fault::Fail(id, errno) if *id == step.id => {
-                Err(Failure::new(format!("{} (injected by --fail)", step.op.name().replace('_', " ")), Some(*errno)))
-            }
+            Fault::Fail(id, errno) if *id == step.id => Err(Failure::new(
+                format!("{} (injected by --fail)", step.op.name().replace('_', " ")),
+                Some(*errno),
+            )),
             Fault::Kill(id) if *id == step.id => {
                 let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGKILL);
                 Ok(Decision::Quit)

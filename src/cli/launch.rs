@@ -40,15 +40,18 @@ pub fn prepare(
     let name = match &args.name {
         Some(name) => {
             if !plan_only && let Ok(other) = setup::find(context, name) {
-                return Err(CliError::new(format!("the name {name:?} is taken by container {}", other.short_id()))
-                    .hint(format!("remove it with `glassbox rm {name}`, or choose another name"))
-                    .status(125));
+                return Err(CliError::new(format!(
+                    "the name {name:?} is taken by container {}",
+                    other.short_id()
+                ))
+                .hint(format!("remove it with `glassbox rm {name}`, or choose another name"))
+                .status(125));
             }
             name.clone()
         }
         None => free_name(context, &id),
     };
-    let user = setup::user(&image, request)?;
+    let user = setup::user(context, &image, request)?;
     let dirs = Dirs {
         container: crate::container::record::containers_dir(&context.root).join(&id),
         scope: context.scope.clone(),
@@ -80,7 +83,9 @@ fn facts_host_name() -> String {
 
 fn new_id(context: &Context) -> Result<String, CliError> {
     if context.deterministic {
-        let free = |n: &u64| !crate::container::record::containers_dir(&context.root).join(id::deterministic(*n)).exists();
+        let free = |n: &u64| {
+            !crate::container::record::containers_dir(&context.root).join(id::deterministic(*n)).exists()
+        };
         return Ok(id::deterministic((1..).find(free).unwrap_or(1)));
     }
     let mut bytes = [0u8; 32];
@@ -91,7 +96,8 @@ fn new_id(context: &Context) -> Result<String, CliError> {
 }
 
 fn free_name(context: &Context, id: &str) -> String {
-    let taken: Vec<String> = setup::records(context).unwrap_or_default().into_iter().map(|r| r.name).collect();
+    let taken: Vec<String> =
+        setup::records(context).unwrap_or_default().into_iter().map(|r| r.name).collect();
     (0..).map(|n| name::from_id(id, n)).find(|n| !taken.contains(n)).unwrap_or_else(|| id[..12].to_owned())
 }
 
@@ -103,12 +109,14 @@ pub fn run(
     watching: Watching,
 ) -> Result<Outcome, CliError> {
     if !is_root() {
-        return Err(CliError::new("running a container needs root: new namespaces, mounts, cgroups and network rules")
-            .hint(
-                "use sudo; or add --model to run it on the modelled kernel, without privileges; \
+        return Err(CliError::new(
+            "running a container needs root: new namespaces, mounts, cgroups and network rules",
+        )
+        .hint(
+            "use sudo; or add --model to run it on the modelled kernel, without privileges; \
                  running without root on the real kernel is not there yet",
-            )
-            .status(125));
+        )
+        .status(125));
     }
     setup::repair(context)?;
     let Prepared { spec, plan } = prepare(context, args, request, false)?;
@@ -140,25 +148,30 @@ fn drive(
     journal: &mut Keeper,
 ) -> Result<Outcome, CliError> {
     let _signals = signals::hold();
-    let mut kernel = LinuxKernel::new();
+    let mut kernel = LinuxKernel::new(&context.root);
     let watch = watching.watch();
-    let clock = tracing::clock(context.deterministic);
-    let begin = tracing::begin(context, crate::kernel::Kernel::name(&kernel), &host::release(), plan, spec, watch);
+    watching.plan(plan);
+    let begin =
+        tracing::begin(context, crate::kernel::Kernel::name(&kernel), &host::release(), plan, spec, watch);
     let outcome = watching.with(|sink, pauser| {
-        let mut emitter = Emitter::new(sink, &clock);
+        let mut emitter = Emitter::new(sink, tracing::clock(context.deterministic));
         emitter.emit(|| begin);
         let driver = Driver { kernel: &mut kernel, emitter: &mut emitter, watch, pauser, journal };
         let outcome = driver.run(plan);
         emitter.emit(|| crate::trace::Body::End { status: outcome.status });
         outcome
     });
-    watching.finish()?;
     Ok(outcome)
 }
 
 /// The receipt goes when nothing of the plan is left; a container whose command
 /// never ran goes with it.
-fn finish(context: &Context, spec: &RunSpec, outcome: &Outcome, journal: &mut Keeper) -> Result<(), CliError> {
+fn finish(
+    context: &Context,
+    spec: &RunSpec,
+    outcome: &Outcome,
+    journal: &mut Keeper,
+) -> Result<(), CliError> {
     if outcome.failed.is_some() {
         let dir = &spec.dirs.container;
         repair::remove_tree(dir).map_err(|e| io("remove", dir, &e))?;
@@ -230,4 +243,3 @@ impl Journal for Keeper {
         signals::pending()
     }
 }
-

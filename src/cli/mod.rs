@@ -28,11 +28,16 @@ mod tracing;
 use clap::{Parser, Subcommand};
 
 use context::{Context, Global};
-use error::CliError;
 
 /// A daemonless, Docker-compatible container engine that you can see through.
 #[derive(Debug, Parser)]
-#[command(name = "glassbox", version, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "glassbox",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 struct Cli {
     #[command(flatten)]
     global: Global,

@@ -10,7 +10,9 @@ pub fn print(text: &str) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Err(CliError::new("standard output was closed").status(141)),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
+            Err(CliError::new("standard output was closed").status(141))
+        }
         Err(e) => Err(CliError::new(format!("cannot write to standard output: {e}"))),
     }
 }

@@ -6,6 +6,9 @@ use super::args::ContainerArgs;
 use super::context::Context;
 use super::error::CliError;
 use super::{launch, model, output};
+use crate::narrate::Narrator;
+use crate::render::paint::Paint;
+use crate::render::plan_table;
 
 /// Show what a command would do, without doing anything
 #[derive(Debug, Args)]
@@ -48,12 +51,12 @@ pub fn run(context: &Context, args: PlanArgs) -> Result<u8, CliError> {
         launch::prepare(context, &args.container, &request, true)?.plan
     };
     let text = match args.format {
-        Format::Table => crate::render::plan_table::table(&plan, context.lang),
-        Format::Json => {
-            let json = serde_json::to_string_pretty(&plan)
-                .map_err(|e| CliError::new(format!("cannot write the plan as JSON: {e}")))?;
-            format!("{json}\n")
+        Format::Table => {
+            let lines = plan_table::lines(&plan, &Narrator::new(context.lang), super::tracing::width());
+            Paint { colour: context.color, raw: false }.text(&lines)
         }
+        Format::Json => plan_table::json(&plan)
+            .map_err(|e| CliError::new(format!("cannot write the plan as JSON: {e}")))?,
     };
     output::print(&text)?;
     Ok(0)

@@ -40,7 +40,9 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, CliError> {
         output::error(&CliError { message: format!("{} (at {step})", error.message), ..error });
     }
     for (step, failure) in &ended.left {
-        output::note(&format!("{step} is left on the host: failed to {failure}; `glassbox system repair` tries again"));
+        output::note(&format!(
+            "{step} is left on the host: failed to {failure}; `glassbox system repair` tries again"
+        ));
     }
     Ok(ended.status)
 }

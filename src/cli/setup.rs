@@ -14,7 +14,8 @@ use crate::container::record::{self, Record, RecordError, Status};
 use crate::container::repair::Repaired;
 use crate::container::userdb;
 use crate::engine::Emitter;
-use crate::image::builtin::{self, NAME};
+use crate::image::archive::{self, LoadOptions};
+use crate::image::builtin;
 use crate::image::changes::Change;
 use crate::image::store::Store;
 use crate::image::{Image, ImageError, Reference};
@@ -31,14 +32,15 @@ impl From<ImageError> for CliError {
 
 /// The program itself: what the built-in image is made from.
 fn program() -> Result<std::path::PathBuf, CliError> {
-    std::env::current_exe().map_err(|e| CliError::new(format!("cannot find the program glassbox itself: {e}")))
+    std::env::current_exe()
+        .map_err(|e| CliError::new(format!("cannot find the program glassbox itself: {e}")))
 }
 
 /// Resolves an image; the built-in one is made when it is asked for. Nothing is
 /// written when only planning.
 pub fn image(context: &Context, wanted: &str, plan_only: bool) -> Result<Image, CliError> {
     let store = Store::open(&context.root);
-    let is_builtin = Reference::parse(wanted).is_ok_and(|r| r.or_latest().familiar() == format!("{NAME}:latest"));
+    let is_builtin = Reference::parse(wanted).is_ok_and(|r| r.or_latest().to_string() == builtin::REFERENCE);
     let image = match (is_builtin, plan_only) {
         (true, false) => builtin::ensure(&store, &program()?)?,
         (true, true) => builtin::plan_image(&store, &program()?)?,
@@ -85,15 +87,28 @@ pub fn images(context: &Context) -> Result<Vec<ImageRow>, CliError> {
 /// Loads an archive; the lines that `docker load` would print.
 pub fn load(context: &Context, file: Option<&Path>) -> Result<Vec<String>, CliError> {
     let store = Store::open(&context.root);
+    // Unpacked at once, so that a layer that cannot be unpacked is refused here.
+    let options = LoadOptions { unpack: true, ..LoadOptions::default() };
     let loaded = match file {
-        Some(path) => crate::image::archive::load_file(&store, path)?,
+        Some(path) => {
+            let file = std::fs::File::open(path).map_err(|e| io("open the archive", path, &e))?;
+            archive::load(&store, file, &path.to_string_lossy(), &options)?
+        }
         None if std::io::stdin().is_terminal() => {
             return Err(CliError::new("there is no archive: standard input is a terminal")
                 .hint("give -i FILE, or feed the archive through a pipe"));
         }
-        None => crate::image::archive::load(&store, std::io::stdin().lock(), "standard input")?,
+        None => archive::load(&store, std::io::stdin().lock(), "standard input", &options)?,
     };
-    Ok(loaded.iter().map(ToString::to_string).collect())
+    Ok(loaded.iter().flat_map(lines).collect())
+}
+
+/// What `docker load` says of one image.
+fn lines(loaded: &archive::Loaded) -> Vec<String> {
+    if loaded.references.is_empty() {
+        return vec![format!("Loaded image ID: {}", loaded.id)];
+    }
+    loaded.references.iter().map(|r| format!("Loaded image: {}", r.familiar())).collect()
 }
 
 /// An image as `inspect` shows it, in Docker's form.
@@ -167,7 +182,9 @@ pub fn repair(context: &Context) -> Result<(), CliError> {
     for one in repair_all(context)? {
         for (step, failure) in &one.left {
             let id = &one.id[..one.id.len().min(12)];
-            super::output::note(&format!("{step} of container {id} is left on the host: failed to {failure}"));
+            super::output::note(&format!(
+                "{step} of container {id} is left on the host: failed to {failure}"
+            ));
         }
     }
     Ok(())
@@ -175,8 +192,7 @@ pub fn repair(context: &Context) -> Result<(), CliError> {
 
 /// Undoes what killed runs left.
 pub fn repair_all(context: &Context) -> Result<Vec<Repaired>, CliError> {
-    let clock = || 0;
-    let mut emitter = Emitter::new(None, &clock);
+    let mut emitter = Emitter::new(None, || 0);
     crate::container::repair::repair(
         &context.root,
         &context.run,
@@ -208,8 +224,11 @@ pub fn kill_and_wait(context: &Context, record: &Record) -> Result<(), CliError>
             Err(e) => return Err(io("read the receipts in", &context.run, &e)),
         }
         if Instant::now() > deadline {
-            return Err(CliError::new(format!("container {} does not end, though it was killed", record.short_id()))
-                .hint("a process in an uninterruptible system call has to come back first; try again later"));
+            return Err(CliError::new(format!(
+                "container {} does not end, though it was killed",
+                record.short_id()
+            ))
+            .hint("a process in an uninterruptible system call has to come back first; try again later"));
         }
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -6,7 +6,10 @@ use crate::spec::SpecError;
 
 /// `64m`, `1.5g`, `1048576`: bytes, with Docker's units (powers of 1024).
 pub fn parse_bytes(text: &str) -> Result<u64, SpecError> {
-    let bad = || SpecError::new(format!("invalid size {text:?}")).hint("a number with a unit b, k, m or g, such as 64m");
+    let bad = || {
+        SpecError::new(format!("invalid size {text:?}"))
+            .hint("a number with a unit b, k, m or g, such as 64m")
+    };
     let lower = text.trim().to_ascii_lowercase();
     let digits = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor: f64 = match &lower[digits.len()..] {
@@ -28,7 +31,9 @@ pub fn parse_bytes(text: &str) -> Result<u64, SpecError> {
 pub fn parse_cpus(text: &str) -> Result<u64, SpecError> {
     match text.parse::<f64>() {
         Ok(n) if n.is_finite() && n > 0.0 && n < 1e6 => Ok((n * 1000.0).round() as u64),
-        _ => Err(SpecError::new(format!("invalid --cpus {text:?}")).hint("a number of CPUs, such as 0.5 or 2")),
+        _ => {
+            Err(SpecError::new(format!("invalid --cpus {text:?}")).hint("a number of CPUs, such as 0.5 or 2"))
+        }
     }
 }
 
@@ -41,7 +46,13 @@ pub fn bytes(n: u64) -> String {
         value /= 1000.0;
         unit += 1;
     }
-    let digits = if unit == 0 || value >= 100.0 { 0 } else if value >= 10.0 { 1 } else { 2 };
+    let digits = if unit == 0 || value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
     let text = format!("{value:.digits$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     format!("{text}{}", units[unit])
@@ -80,13 +91,24 @@ mod tests {
         }
         assert_eq!(parse_cpus("0.5").unwrap(), 500);
         assert!(parse_cpus("0").is_err() && parse_cpus("x").is_err());
-        assert_eq!([bytes(0), bytes(999), bytes(1_234_567), bytes(20_000_000)], ["0B", "999B", "1.23MB", "20MB"]);
+        assert_eq!(
+            [bytes(0), bytes(999), bytes(1_234_567), bytes(20_000_000)],
+            ["0B", "999B", "1.23MB", "20MB"]
+        );
         let t = |s| Timestamp::from_second(s).unwrap();
         let spans = [(0, 0), (0, 5), (0, 61), (0, 600), (0, 3700), (0, 90_000), (0, 86_400 * 5)];
         let words: Vec<_> = spans.iter().map(|(a, b)| span(t(*a), t(*b))).collect();
         assert_eq!(
             words,
-            ["Less than a second", "5 seconds", "About a minute", "10 minutes", "About an hour", "25 hours", "5 days"]
+            [
+                "Less than a second",
+                "5 seconds",
+                "About a minute",
+                "10 minutes",
+                "About an hour",
+                "25 hours",
+                "5 days"
+            ]
         );
     }
 }

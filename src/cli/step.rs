@@ -53,7 +53,10 @@ impl Stepper {
 
     fn show(&self, lines: &[crate::narrate::Line]) -> Result<(), Failure> {
         let text = self.paint.text(lines);
-        io::stderr().lock().write_all(text.as_bytes()).map_err(|e| Failure::new("write to standard error", Some(e.into())))
+        io::stderr()
+            .lock()
+            .write_all(text.as_bytes())
+            .map_err(|e| Failure::new("write to standard error", Some(e.into())))
     }
 
     /// The next command; `None` at the end of the input.

@@ -78,16 +78,26 @@ pub struct Watching {
 
 impl Watching {
     /// Opens the trace file, and refuses what cannot go together.
-    pub fn new(context: &Context, args: &TraceArgs, tty: bool, fault: Option<Fault>) -> Result<Self, CliError> {
+    pub fn new(
+        context: &Context,
+        args: &TraceArgs,
+        tty: bool,
+        fault: Option<Fault>,
+    ) -> Result<Self, CliError> {
         let level = args.trace.or(args.step.map(|_| TraceLevel::Story)).or_else(|| {
             // Without the story a rollback that was asked for could not be seen.
-            matches!(fault, Some(Fault::Fail(..))).then_some(TraceLevel::Story).filter(|_| io::stderr().is_terminal())
+            matches!(fault, Some(Fault::Fail(..)))
+                .then_some(TraceLevel::Story)
+                .filter(|_| io::stderr().is_terminal())
         });
         let file = match &args.trace_file {
             None => None,
-            Some(path) if path.as_os_str() == "-" => Some(RecordingWriter::new(Box::new(io::stdout()) as Box<dyn Write>)),
+            Some(path) if path.as_os_str() == "-" => {
+                Some(RecordingWriter::new(Box::new(io::stdout()) as Box<dyn Write>))
+            }
             Some(path) => {
-                let file = File::create(path).map_err(|e| io_error("create the trace file", path, &e).status(125))?;
+                let file = File::create(path)
+                    .map_err(|e| io_error("create the trace file", path, &e).status(125))?;
                 Some(RecordingWriter::new(Box::new(BufWriter::new(file)) as Box<dyn Write>))
             }
         };
@@ -136,7 +146,10 @@ impl Watching {
     }
 
     /// Lends the listeners to the engine.
-    pub fn with<R>(&mut self, work: impl FnOnce(Option<&mut dyn EventSink>, Option<&mut dyn Pauser>) -> R) -> R {
+    pub fn with<R>(
+        &mut self,
+        work: impl FnOnce(Option<&mut dyn EventSink>, Option<&mut dyn Pauser>) -> R,
+    ) -> R {
         let sink = self.tee.as_mut().map(|t| t as &mut dyn EventSink);
         let pauser = (self.pauser.stepper.is_some() || self.pauser.fault.is_some())
             .then_some(&mut self.pauser as &mut dyn Pauser);
@@ -224,7 +237,8 @@ pub fn begin(
         Value::volatile(Kind::Container, spec.cgroup()),
     ];
     for layer in &spec.image.layers {
-        names.extend([&layer.diff_id, &layer.chain_id, &layer.blob].map(|d| Value::volatile(Kind::Digest, d)));
+        names
+            .extend([&layer.diff_id, &layer.chain_id, &layer.blob].map(|d| Value::volatile(Kind::Digest, d)));
     }
     if let Network::Bridge(net) = &spec.network {
         names.push(Value::volatile(Kind::Link, &net.bridge));

@@ -7,7 +7,7 @@ use crate::plan::{Op, Phase, Plan, Step, StepId};
 use crate::trace::{Body, When};
 
 /// Everything that takes part in running one plan.
-pub struct Driver<'a, 'e> {
+pub struct Driver<'a, 'e, 'p> {
     /// Who carries the steps out.
     pub kernel: &'a mut dyn Kernel,
     /// Where events go.
@@ -15,12 +15,12 @@ pub struct Driver<'a, 'e> {
     /// How closely to look.
     pub watch: Watch,
     /// Stands before each step.
-    pub pauser: Option<&'a mut dyn Pauser>,
+    pub pauser: Option<&'p mut dyn Pauser>,
     /// What is kept on disk meanwhile.
     pub journal: &'a mut dyn Journal,
 }
 
-impl Driver<'_, '_> {
+impl Driver<'_, '_, '_> {
     /// Carries the plan out. The receipt has to be on disk before.
     pub fn run(mut self, plan: &Plan) -> Outcome {
         let mut slots = Slots::new();

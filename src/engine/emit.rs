@@ -6,15 +6,15 @@ use crate::trace::{Body, Event, EventSink};
 /// Hands events on. Without a sink it builds none: the body is a closure.
 pub struct Emitter<'a> {
     sink: Option<&'a mut dyn EventSink>,
-    clock: &'a dyn Fn() -> u64,
+    clock: Box<dyn Fn() -> u64>,
     seq: u64,
     broken: Option<std::io::Error>,
 }
 
 impl<'a> Emitter<'a> {
     /// `clock` gives microseconds since the first event.
-    pub fn new(sink: Option<&'a mut dyn EventSink>, clock: &'a dyn Fn() -> u64) -> Self {
-        Emitter { sink, clock, seq: 0, broken: None }
+    pub fn new(sink: Option<&'a mut dyn EventSink>, clock: impl Fn() -> u64 + 'static) -> Self {
+        Emitter { sink, clock: Box::new(clock), seq: 0, broken: None }
     }
 
     /// Emits one event.

@@ -71,7 +71,13 @@ pub fn build(inputs: Inputs<'_>) -> Result<RunSpec, SpecError> {
         None if host_network => host_name,
         None => id[..12].to_owned(),
     };
-    let caps = capabilities::grant(&request.cap_add, &request.cap_drop, request.privileged)?;
+    let caps: Vec<String> = if request.privileged {
+        capabilities::all().iter().map(|c| (*c).to_owned()).collect()
+    } else {
+        let granted = capabilities::resolve(&request.cap_add, &request.cap_drop)
+            .map_err(|e| SpecError::new(e.to_string()).hint(e.hint()))?;
+        granted.into_iter().map(str::to_owned).collect()
+    };
     let oci = oci(request, image, &argv, &user, &hostname, &caps, facts, &dirs)?;
     let network = match request.network {
         NetworkMode::Host => Network::Host,

@@ -238,6 +238,8 @@ pub trait Sys: Clone + 'static {
     // Mounts. `options` as mount(8) writes them.
     fn mount(&self, source: &str, target: &str, fstype: &str, options: &str) -> SysResult<()>;
     fn umount(&self, target: &str) -> SysResult<()>;
+    /// Writes everything to the disks. A kernel without disks has nothing to do.
+    fn sync(&self) {}
 
     // Network.
     fn links(&self) -> SysResult<Vec<LinkInfo>>;

@@ -17,7 +17,11 @@ fn unknown_images_and_commands() {
         (&["run", "--rm", "--network", "none", "box", "/etc/motd"], 126, &["/etc/motd", "permission denied"]),
         (&["run", "--rm", "--network", "none", "box", "/etc"], 126, &["/etc"]),
         (&["run", "--rm", "-u", "nobodyknows", "box", "true"], 125, &["nobodyknows", "passwd"]),
-        (&["run", "--rm", "-v", "/no/such/dir:/x", "--network", "none", "box", "true"], 125, &["/no/such/dir", "no such file"]),
+        (
+            &["run", "--rm", "-v", "/no/such/dir:/x", "--network", "none", "box", "true"],
+            125,
+            &["/no/such/dir", "no such file"],
+        ),
         (&["run", "--rm", "-v", "relative:/x", "box", "true"], 125, &["relative", "hint:"]),
         (&["run", "--rm", "-m", "1k", "box", "true"], 125, &["6"]),
         (&["run", "--rm", "-m", "lots", "box", "true"], 125, &["lots", "hint:"]),
@@ -50,8 +54,12 @@ fn archives_that_are_none() {
     let sandbox = Sandbox::root();
     let file = sandbox.path("archive");
     let name = file.to_str().unwrap().to_owned();
-    let cases: &[(&str, &[u8])] =
-        &[("empty", b""), ("text", b"hello, this is no archive\n"), ("gzip cut off", b"\x1f\x8b\x08\x00\x00\x00\x00\x00"), ("zeros", &[0; 10240])];
+    let cases: &[(&str, &[u8])] = &[
+        ("empty", b""),
+        ("text", b"hello, this is no archive\n"),
+        ("gzip cut off", b"\x1f\x8b\x08\x00\x00\x00\x00\x00"),
+        ("zeros", &[0; 10240]),
+    ];
     for (what, bytes) in cases {
         fs::write(&file, bytes).unwrap();
         let ran = sandbox.glassbox(&["load", "-i", &name]);

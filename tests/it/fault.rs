@@ -72,7 +72,8 @@ fn every_step(options: &[&str], how: &str) {
         // A container whose command has run stays, with what it wrote.
         let all = sandbox.glassbox(&["ps", "-aq", "--no-trunc"]).expect(0).out;
         let kept: Vec<&str> = all.lines().filter(|id| !before.containers.contains(*id)).collect();
-        let expect_kept = after_the_command && !options.contains(&"--rm") && (phase == "exit" || how == "--kill-at");
+        let expect_kept =
+            after_the_command && !options.contains(&"--rm") && (phase == "exit" || how == "--kill-at");
         assert_eq!(kept.len(), usize::from(expect_kept), "{step}: {all}");
         for id in &kept {
             assert_eq!(sandbox.glassbox(&["diff", id]).expect(0).out, "A /kept\n", "{step}");

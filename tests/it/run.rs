@@ -47,7 +47,9 @@ fn the_main_command() {
 #[ignore = "root"]
 fn exit_codes() {
     let sandbox = Sandbox::root();
-    for (script, status) in [("exit 0", 0), ("exit 3", 3), ("kill -9 $$; sleep 1; exit 7", 7), ("nosuch", 127)] {
+    for (script, status) in
+        [("exit 0", 0), ("exit 3", 3), ("kill -9 $$; sleep 1; exit 7", 7), ("nosuch", 127)]
+    {
         let ran = sandbox.glassbox(&sh(&["--network", "none"], script));
         assert_eq!(ran.status, status, "{script}: {}", ran.err);
     }
@@ -68,13 +70,19 @@ fn options_of_the_process() {
     assert_eq!(out(&["-w", "/tmp/deep/er"], "pwd"), "/tmp/deep/er\n");
     assert_eq!(out(&["-u", "1000:50"], "id -u; id -g"), "1000\n50\n");
     assert_eq!(out(&["-h", "glass"], "hostname; cat /etc/hostname"), "glass\nglass\n");
-    assert_eq!(out(&["--read-only"], "touch /x 2>/dev/null || echo refused; touch /dev/shm/x && echo shm"), "refused\nshm\n");
-    let ran = sandbox.glassbox(&["run", "--rm", "--network", "none", "--entrypoint", "echo", "box", "a", "b"]);
+    assert_eq!(
+        out(&["--read-only"], "touch /x 2>/dev/null || echo refused; touch /dev/shm/x && echo shm"),
+        "refused\nshm\n"
+    );
+    let ran =
+        sandbox.glassbox(&["run", "--rm", "--network", "none", "--entrypoint", "echo", "box", "a", "b"]);
     assert_eq!(ran.expect(0).out, "a b\n");
-    let ran = sandbox.glassbox_with_input(&["run", "--rm", "-i", "--network", "none", "box", "cat"], "from outside\n");
+    let ran = sandbox
+        .glassbox_with_input(&["run", "--rm", "-i", "--network", "none", "box", "cat"], "from outside\n");
     assert_eq!(ran.expect(0).out, "from outside\n");
     // Without -i nothing comes in.
-    let ran = sandbox.glassbox_with_input(&["run", "--rm", "--network", "none", "box", "cat"], "from outside\n");
+    let ran =
+        sandbox.glassbox_with_input(&["run", "--rm", "--network", "none", "box", "cat"], "from outside\n");
     assert_eq!(ran.expect(0).out, "");
 }
 
@@ -92,7 +100,9 @@ fn namespaces_are_the_containers_own() {
     assert_eq!(inside.lines().count(), 7, "{inside}");
     // Its cgroup is the root of what it sees.
     let cgroup = sandbox.glassbox(&sh(&["--network", "none"], "cat /proc/self/cgroup")).expect(0).out;
-    for line in cgroup.lines().filter(|l| l.contains("memory") || l.starts_with("0::") && cgroup.lines().count() == 1) {
+    for line in
+        cgroup.lines().filter(|l| l.contains("memory") || l.starts_with("0::") && cgroup.lines().count() == 1)
+    {
         assert!(line.ends_with(":/"), "{line}");
     }
 }
@@ -104,7 +114,12 @@ fn capabilities_and_filters() {
     let status = |options: &[&str], key: &str| {
         let options = [&["--network", "none"], options].concat();
         let out = sandbox.glassbox(&sh(&options, "cat /proc/self/status")).expect(0).out;
-        out.lines().find_map(|l| l.strip_prefix(key)).unwrap_or_default().trim_start_matches(':').trim().to_owned()
+        out.lines()
+            .find_map(|l| l.strip_prefix(key))
+            .unwrap_or_default()
+            .trim_start_matches(':')
+            .trim()
+            .to_owned()
     };
     assert_eq!(status(&[], "CapEff"), "00000000a80425fb");
     assert_eq!(status(&[], "CapBnd"), "00000000a80425fb");
@@ -145,13 +160,18 @@ fn volumes() {
     fs::write(dir.join("from-host"), "h\n").unwrap();
     let rw = format!("{}:/data", dir.display());
     let ro = format!("{rw}:ro");
-    let out = sandbox.glassbox(&sh(&["--network", "none", "-v", &rw], "cat /data/from-host; echo c > /data/from-box")).expect(0).out;
+    let out = sandbox
+        .glassbox(&sh(&["--network", "none", "-v", &rw], "cat /data/from-host; echo c > /data/from-box"))
+        .expect(0)
+        .out;
     assert_eq!(out, "h\n");
     assert_eq!(fs::read_to_string(dir.join("from-box")).unwrap(), "c\n");
     let script = "echo no 2>/dev/null > /data/x || echo refused";
     assert_eq!(sandbox.glassbox(&sh(&["--network", "none", "-v", &ro], script)).expect(0).out, "refused\n");
     // A volume is not in the writable layer.
-    sandbox.glassbox(&["run", "--name", "v", "--network", "none", "-v", &rw, "box", "touch", "/data/y", "/z"]).expect(0);
+    sandbox
+        .glassbox(&["run", "--name", "v", "--network", "none", "-v", &rw, "box", "touch", "/data/y", "/z"])
+        .expect(0);
     let diff = sandbox.glassbox(&["diff", "v"]).expect(0).out;
     assert!(diff.contains("A /z") && !diff.contains("/data/y"), "{diff}");
 }
@@ -163,8 +183,20 @@ fn the_bridge_and_a_published_port() {
     let ran = sandbox.glassbox(&sh(&[], "ip addr show eth0; ip route; cat /etc/hosts"));
     assert!(ran.out.contains("inet ") && ran.out.contains("default via "), "{ran:?}");
     let mut server = sandbox
-        .command(&["run", "--rm", "--name", "web", "-p", "127.0.0.1:18081:80", "-p", "18082:80", "box", "sh", "-c",
-            "mkdir /www; echo served > /www/index.html; httpd -f -p 80 /www"])
+        .command(&[
+            "run",
+            "--rm",
+            "--name",
+            "web",
+            "-p",
+            "127.0.0.1:18081:80",
+            "-p",
+            "18082:80",
+            "box",
+            "sh",
+            "-c",
+            "mkdir /www; echo served > /www/index.html; httpd -f -p 80 /www",
+        ])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -176,7 +208,10 @@ fn the_bridge_and_a_published_port() {
     let address = sandbox.glassbox(&["inspect", "web"]).expect(0).out;
     let address: Value = serde_json::from_str(&address).unwrap();
     let address = address[0]["NetworkSettings"]["IPAddress"].as_str().unwrap().to_owned();
-    let neighbour = sandbox.glassbox(&sh(&[], &format!("ping -c 1 -W 5 {address} >/dev/null && wget -q -O - http://{address}/")));
+    let neighbour = sandbox.glassbox(&sh(
+        &[],
+        &format!("ping -c 1 -W 5 {address} >/dev/null && wget -q -O - http://{address}/"),
+    ));
     assert_eq!(neighbour.out, "served\n", "{neighbour:?}");
     // The port is taken.
     let taken = sandbox.glassbox(&["run", "--rm", "-p", "18082:80", "box", "true"]);
@@ -193,7 +228,10 @@ fn the_bridge_and_a_published_port() {
 
 fn fetch(sandbox: &Sandbox, address: &str) -> String {
     let (host, port) = address.split_once(':').unwrap();
-    let script = format!("printf 'GET / HTTP/1.0\\r\\n\\r\\n' | {} box nc -w 5 {host} {port}", crate::support::GLASSBOX);
+    let script = format!(
+        "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | {} box nc -w 5 {host} {port}",
+        crate::support::GLASSBOX
+    );
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let ran: Ran = sandbox.inside("sh").args(["-c", &script]).output().unwrap().into();
@@ -209,7 +247,19 @@ fn fetch(sandbox: &Sandbox, address: &str) -> String {
 #[ignore = "root"]
 fn what_is_left_can_be_seen_and_removed() {
     let sandbox = Sandbox::root();
-    sandbox.glassbox(&["run", "--name", "one", "--network", "none", "box", "sh", "-c", "echo x > /new; rm /etc/motd; exit 4"]).expect(4);
+    sandbox
+        .glassbox(&[
+            "run",
+            "--name",
+            "one",
+            "--network",
+            "none",
+            "box",
+            "sh",
+            "-c",
+            "echo x > /new; rm /etc/motd; exit 4",
+        ])
+        .expect(4);
     let ps = sandbox.glassbox(&["ps", "-a"]).expect(0).out;
     let heading = ps.lines().next().unwrap();
     for column in ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"] {
@@ -223,7 +273,8 @@ fn what_is_left_can_be_seen_and_removed() {
     assert_eq!(inspect[0]["State"]["ExitCode"], 4);
     assert_eq!(inspect[0]["Name"], "/one");
     // A second container of the same image does not see it.
-    let second = sandbox.glassbox(&sh(&["--network", "none"], "test -e /new; echo $?; test -e /etc/motd; echo $?"));
+    let second =
+        sandbox.glassbox(&sh(&["--network", "none"], "test -e /new; echo $?; test -e /etc/motd; echo $?"));
     assert_eq!(second.expect(0).out, "1\n0\n");
     let taken = sandbox.glassbox(&["run", "--name", "one", "box", "true"]);
     assert_eq!(taken.status, 125, "{taken:?}");
@@ -237,10 +288,15 @@ fn what_is_left_can_be_seen_and_removed() {
 fn more_than_a_hundred_layers() {
     let sandbox = Sandbox::root();
     let file = sandbox.path("deep.tar");
-    fs::write(&file, deep_archive(&fs::read("/bin/busybox").expect("the Debian package busybox-static"), 130)).unwrap();
+    fs::write(
+        &file,
+        deep_archive(&fs::read("/bin/busybox").expect("the Debian package busybox-static"), 130),
+    )
+    .unwrap();
     sandbox.glassbox(&["load", "-i", file.to_str().unwrap()]).expect(0);
     let script = "ls /layers | wc -l; cat /top; cat /layers/7; echo w > /layers/7; cat /layers/7";
-    let ran = sandbox.glassbox(&["run", "--rm", "--network", "none", "deep:1", "/busybox", "sh", "-c", script]);
+    let ran =
+        sandbox.glassbox(&["run", "--rm", "--network", "none", "deep:1", "/busybox", "sh", "-c", script]);
     assert_eq!(ran.expect(0).out.split_whitespace().collect::<Vec<_>>(), ["130", "130", "7", "w"]);
 }
 
@@ -271,7 +327,10 @@ fn deep_archive(busybox: &[u8], layers: usize) -> Vec<u8> {
         add(&mut layer, &format!("layers/{n}"), 0o644, format!("{n}\n").as_bytes());
         add(&mut layer, "top", 0o644, format!("{n}\n").as_bytes());
         let layer = layer.into_inner().unwrap();
-        diffs.push(format!("sha256:{}", Sha256::digest(&layer).iter().map(|b| format!("{b:02x}")).collect::<String>()));
+        diffs.push(format!(
+            "sha256:{}",
+            Sha256::digest(&layer).iter().map(|b| format!("{b:02x}")).collect::<String>()
+        ));
         names.push(format!("{n}/layer.tar"));
         add(&mut out, names.last().unwrap(), 0o644, &layer);
     }
@@ -291,8 +350,10 @@ fn a_terminal() {
     let sandbox = Sandbox::root();
     // script(1) gives the program a terminal of its own.
     let own = sandbox.command(&["run", "--rm", "-it", "--network", "none", "box", "sh"]);
-    let line: Vec<String> =
-        std::iter::once(own.get_program()).chain(own.get_args()).map(|a| a.to_string_lossy().into_owned()).collect();
+    let line: Vec<String> = std::iter::once(own.get_program())
+        .chain(own.get_args())
+        .map(|a| a.to_string_lossy().into_owned())
+        .collect();
     let mut child = sandbox
         .inside("script")
         .args(["-qec", &line.join(" "), "/dev/null"])

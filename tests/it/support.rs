@@ -76,7 +76,11 @@ impl Sandbox {
     /// Any program in the sandbox's network namespace, with a plain environment.
     pub fn inside(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        command.stdin(Stdio::null()).env("LC_ALL", "C.UTF-8").env("NO_COLOR", "1").env_remove("GLASSBOX_ROOT");
+        command
+            .stdin(Stdio::null())
+            .env("LC_ALL", "C.UTF-8")
+            .env("NO_COLOR", "1")
+            .env_remove("GLASSBOX_ROOT");
         if let Some(net) = &self.net {
             let fd = net.as_raw_fd();
             // SAFETY: setns is one system call on a descriptor that outlives the child's start.
@@ -133,7 +137,10 @@ impl Sandbox {
             if now == *wanted {
                 return;
             }
-            assert!(Instant::now() < deadline, "after {after} the host did not become as before\nbefore: {wanted:#?}\nnow: {now:#?}");
+            assert!(
+                Instant::now() < deadline,
+                "after {after} the host did not become as before\nbefore: {wanted:#?}\nnow: {now:#?}"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -175,7 +182,11 @@ impl Sandbox {
         let mut all = BTreeSet::new();
         for key in dirs(&self.path("run")) {
             for network in dirs(&key.join("networks")) {
-                all.extend(names(&network.join("leases")).into_iter().filter(|n| n.parse::<std::net::Ipv4Addr>().is_ok()));
+                all.extend(
+                    names(&network.join("leases"))
+                        .into_iter()
+                        .filter(|n| n.parse::<std::net::Ipv4Addr>().is_ok()),
+                );
             }
         }
         all
@@ -220,7 +231,11 @@ fn new_network_namespace() -> OwnedFd {
 fn mounts_below(dir: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let dir = dir.to_string_lossy().into_owned();
-    text.lines().filter_map(|l| l.split(' ').nth(4)).filter(|m| m.starts_with(&dir)).map(str::to_owned).collect()
+    text.lines()
+        .filter_map(|l| l.split(' ').nth(4))
+        .filter(|m| m.starts_with(&dir))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Processes whose command line names this sandbox, or whose root is in it.

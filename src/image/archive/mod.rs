@@ -9,14 +9,15 @@
 mod docker;
 mod oci;
 mod spool;
+mod work;
 
 use std::io::Read;
 use std::path::PathBuf;
 
-use crate::image::layers::Limits;
 use crate::image::store::NewImage;
 use crate::image::{ImageError, Reference, Store, digest};
 use spool::Spool;
+use work::Job;
 
 /// One loaded image, for `Loaded image: NAME:TAG`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +92,7 @@ pub fn load(
     let mut blobs: Vec<(String, PathBuf)> = Vec::new();
     let mut layers: Vec<(String, PathBuf)> = Vec::new();
     let mut images = Vec::new();
+    let mut jobs: Vec<Job> = Vec::new();
     for candidate in candidates {
         let config = spool.blob(&candidate.config)?;
         let parsed: oci_spec::image::ImageConfiguration = spool.json(config)?;
@@ -106,17 +108,25 @@ pub fn load(
         let chain_ids = digest::chain_ids(diff_ids);
         for ((layer, diff_id), chain_id) in candidate.layers.iter().zip(diff_ids).zip(&chain_ids) {
             let file = spool.blob(&layer.digest)?;
-            let place = stage.path().join("layers").join(digest::hex(chain_id).unwrap_or("none"));
-            let present = store.layer_dir(chain_id)?.is_dir() || place.exists();
-            let limits = Limits::for_blob(layer.size);
-            if options.unpack && !present {
-                let dest = place.join("diff");
-                crate::image::layers::unpack(&file.path, &layer.media_type, diff_id, &dest, &limits)?;
-                layers.push((chain_id.clone(), place));
-            } else {
-                crate::image::layers::verify(&file.path, &layer.media_type, diff_id, &limits)?;
-            }
             blobs.push((layer.digest.clone(), file.path.clone()));
+            if jobs.iter().any(|j: &Job| j.chain_id == *chain_id && j.blob == file.path) {
+                continue;
+            }
+            let place = stage.path().join("layers").join(digest::hex(chain_id).unwrap_or("none"));
+            let unpack = options.unpack
+                && !store.layer_dir(chain_id)?.is_dir()
+                && jobs.iter().all(|j| j.chain_id != *chain_id);
+            if unpack {
+                layers.push((chain_id.clone(), place.clone()));
+            }
+            jobs.push(Job {
+                blob: file.path.clone(),
+                media_type: layer.media_type.clone(),
+                size: layer.size,
+                diff_id: diff_id.clone(),
+                chain_id: chain_id.clone(),
+                dest: unpack.then(|| place.join("diff")),
+            });
         }
         blobs.push((candidate.config.clone(), config.path.clone()));
         let (manifest, media_type) = match candidate.manifest {
@@ -132,6 +142,7 @@ pub fn load(
             references: candidate.references,
         });
     }
+    work::run(&jobs)?;
     // Images of one archive share layers and configs; each is moved once.
     blobs.sort();
     blobs.dedup_by(|a, b| a.0 == b.0);

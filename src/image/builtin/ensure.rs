@@ -223,6 +223,49 @@ mod tests {
         assert_eq!(found.layers[1].created_by, "COPY box /bin/box");
     }
 
+    /// Through overlayfs itself, by the layers' short names.
+    #[test]
+    #[ignore = "root"]
+    fn the_union_of_its_layers() {
+        use nix::mount::{MsFlags, mount};
+
+        crate::image::store::tests::in_own_mounts(|place| {
+            let store = Store::open(place.join("store"));
+            let image = ensure(&store, &static_program(place)).unwrap();
+            for layer in &image.layers {
+                store.unpack(layer).unwrap();
+            }
+            let short: Vec<String> =
+                image.layers.iter().rev().map(|l| Store::short_name(&l.chain_id)).collect();
+            for dir in ["up", "work", "on"] {
+                std::fs::create_dir(place.join(dir)).unwrap();
+            }
+            let (p, lower) = (place.display(), short.join(":"));
+            let options = format!("lowerdir={lower},upperdir={p}/up,workdir={p}/work");
+            nix::unistd::chdir(store.root()).unwrap();
+            let on = place.join("on");
+            mount(Some("overlay"), &on, Some("overlay"), MsFlags::empty(), Some(options.as_str())).unwrap();
+            assert!(!on.join(DELETED).exists(), "the whiteout hides it");
+            assert_eq!(std::fs::read_to_string(on.join("etc/motd")).unwrap(), "box: links layer\n");
+            assert!(
+                on.join("etc/passwd").exists() && on.join("bin/sh").exists() && on.join("bin/box").exists()
+            );
+            std::fs::write(on.join("etc/motd"), "changed").unwrap();
+            std::fs::remove_file(on.join("etc/passwd")).unwrap();
+            std::fs::create_dir(on.join("new")).unwrap();
+            std::fs::remove_dir_all(on.join("var")).unwrap();
+            std::fs::create_dir(on.join("var")).unwrap();
+            let lower: Vec<PathBuf> = image.layers.iter().rev().map(|l| l.dir.clone()).collect();
+            let changes = crate::image::changes::changes(&place.join("up"), &lower).unwrap();
+            let told: Vec<String> =
+                changes.iter().map(|c| format!("{} {}", c.kind.letter(), c.path.display())).collect();
+            let want =
+                ["C /etc", "C /etc/motd", "D /etc/passwd", "A /new", "C /var", "D /var/log", "D /var/tmp"];
+            assert_eq!(told, want);
+            nix::unistd::chdir("/").unwrap();
+        });
+    }
+
     #[test]
     fn a_changed_program_makes_a_new_image_and_the_old_one_stays() {
         let place = tempfile::tempdir().unwrap();

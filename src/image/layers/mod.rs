@@ -6,6 +6,7 @@
 mod decompress;
 mod meta;
 pub mod name;
+mod place;
 mod remove;
 mod stream;
 mod tree;
@@ -13,6 +14,7 @@ mod unpack;
 mod verify;
 
 pub use decompress::{Compression, open as decompress};
+pub use place::sweep_unfinished;
 pub use remove::remove_tree;
 pub use unpack::{Unpacked, unpack};
 pub use verify::verify;
@@ -48,6 +50,8 @@ impl Limits {
     }
 }
 
+#[cfg(test)]
+mod corpus_tests;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]

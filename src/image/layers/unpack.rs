@@ -4,16 +4,16 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, CWD, FileType, Mode, OFlags, RenameFlags};
-use rustix::io::Errno;
+use rustix::fs::{self, FileType};
 use tar::{Archive, Entry, EntryType};
 
+use super::Limits;
 use super::decompress::{self, Compression};
 use super::meta::{self, Meta};
 use super::name::{self, Mark, Name};
+use super::place::Place;
 use super::stream::{Guard, Guarded, Trip};
 use super::tree::{Fault, Tree, write_fault};
-use super::{Limits, remove_tree};
 use crate::image::ImageError;
 use crate::image::error::{printable, quoted};
 
@@ -79,68 +79,6 @@ pub fn unpack(
     let mut done = work.done;
     done.existed = !place.settle(dest)?;
     Ok(done)
-}
-
-/// The temporary sibling of `dest`; removed when dropped.
-struct Place {
-    temp: PathBuf,
-    made: Vec<PathBuf>,
-    settled: bool,
-}
-
-impl Place {
-    fn make(dest: &Path) -> Result<Self, ImageError> {
-        let parent = dest.parent().unwrap_or(Path::new("/"));
-        let mut place = Place { temp: PathBuf::new(), made: Vec::new(), settled: false };
-        let missing: Vec<&Path> = parent.ancestors().take_while(|p| !p.exists()).collect();
-        for dir in missing.into_iter().rev() {
-            match fs::mkdir(dir, Mode::RWXU) {
-                Ok(()) => place.made.push(dir.to_owned()),
-                Err(Errno::EXIST) => {}
-                Err(e) => return Err(ImageError::io("mkdir", dir, e)),
-            }
-        }
-        let temp = tempfile::Builder::new()
-            .prefix(".unpack-")
-            .tempdir_in(parent)
-            .map_err(|e| ImageError::io("mkdir in", parent, e))?;
-        place.temp = temp.keep();
-        Ok(place)
-    }
-
-    fn open(&self) -> Result<rustix::fd::OwnedFd, ImageError> {
-        fs::chmod(&self.temp, Mode::from_raw_mode(0o755))
-            .map_err(|e| ImageError::io("chmod", &self.temp, e))?;
-        fs::open(&self.temp, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|e| ImageError::io("open", &self.temp, e))
-    }
-
-    /// Whether this tree became `dest`; another one may have won.
-    fn settle(mut self, dest: &Path) -> Result<bool, ImageError> {
-        match fs::renameat_with(CWD, &self.temp, CWD, dest, RenameFlags::NOREPLACE) {
-            Ok(()) => {
-                self.settled = true;
-                Ok(true)
-            }
-            Err(Errno::EXIST | Errno::NOTEMPTY) => Ok(false),
-            Err(e) => Err(ImageError::io("rename to", dest, e)),
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if self.settled {
-            return;
-        }
-        if !self.temp.as_os_str().is_empty() {
-            // A destructor cannot report; the next start of the store tries again.
-            let _ = remove_tree(&self.temp);
-        }
-        for dir in self.made.iter().rev() {
-            let _ = fs::rmdir(dir);
-        }
-    }
 }
 
 struct Work<'a> {

@@ -63,7 +63,9 @@ impl Store {
         }
         for (chain_id, from) in layers {
             self.move_in(from, &self.layer_place(chain_id)?, moved)?;
-            self.link_short(chain_id)?;
+            if self.link_short(chain_id)? {
+                moved.0.push(self.root().join(Store::short_name(chain_id)));
+            }
         }
         let mut index = self.index()?;
         for image in images {

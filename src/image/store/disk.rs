@@ -81,16 +81,18 @@ impl Store {
         Ok(Lock { _file: file })
     }
 
-    /// The short link for a layer that is unpacked. An existing one stays.
+    /// The short link for a layer that is unpacked; whether it was made now. An
+    /// existing one stays.
     ///
     /// # Errors
     /// When the link cannot be made.
-    pub fn link_short(&self, chain_id: &str) -> Result<(), ImageError> {
-        let Some(hex) = crate::image::digest::hex(chain_id) else { return Ok(()) };
+    pub fn link_short(&self, chain_id: &str) -> Result<bool, ImageError> {
+        let Some(hex) = crate::image::digest::hex(chain_id) else { return Ok(false) };
         let link = self.root().join(Store::short_name(chain_id));
         match std::os::unix::fs::symlink(format!("../layers/{hex}/diff"), &link) {
-            Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(self.writing("symlink", &link, e)),
-            _ => Ok(()),
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(e) => Err(self.writing("symlink", &link, e)),
         }
     }
 

@@ -190,4 +190,4 @@ pub(crate) fn annotation<'a>(descriptor: &'a Descriptor, key: &str) -> Option<&'
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -181,3 +181,54 @@ fn what_a_dead_process_left_is_swept() {
     drop(alive);
     assert!(!path.exists());
 }
+
+/// Runs in a mount namespace of its own: unshare(2) is per thread.
+pub fn in_own_mounts(test: impl FnOnce(&Path) + Send) {
+    use nix::mount::{MsFlags, mount};
+    use nix::sched::{CloneFlags, unshare};
+
+    let place = tempfile::tempdir().unwrap();
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_FS).unwrap();
+            let none: Option<&str> = None;
+            mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
+            mount(Some("tmpfs"), place.path(), Some("tmpfs"), MsFlags::empty(), none).unwrap();
+            test(place.path());
+        });
+    });
+}
+
+#[test]
+#[ignore = "root"]
+fn a_read_only_place_and_an_overlay_are_named() {
+    use nix::mount::{MsFlags, mount};
+
+    let none: Option<&str> = None;
+    in_own_mounts(|place| {
+        let store = Store::open(place.join("store"));
+        put(&store, &["a"], &[tar("1")]);
+        store.check_upper().unwrap();
+        mount(none, place, none, MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY, none).unwrap();
+        assert!(store.resolve("a").is_ok(), "reading still works");
+        let read_only = ImageError::ReadOnly { root: store.root().to_owned() };
+        assert_eq!(store.check_upper().unwrap_err(), read_only);
+        assert_eq!(store.stage().unwrap_err(), read_only);
+        assert_eq!(store.remove("a", &BTreeSet::new()).unwrap_err(), read_only);
+        let new = Store::open(place.join("new"));
+        assert_eq!(new.stage().unwrap_err(), ImageError::ReadOnly { root: new.root().to_owned() });
+        assert!(read_only.hint().unwrap().contains("--root"));
+    });
+    in_own_mounts(|place| {
+        for dir in ["low", "up", "work", "on"] {
+            std::fs::create_dir(place.join(dir)).unwrap();
+        }
+        let p = place.display();
+        let options = format!("lowerdir={p}/low,upperdir={p}/up,workdir={p}/work");
+        mount(Some("overlay"), &place.join("on"), Some("overlay"), MsFlags::empty(), Some(options.as_str()))
+            .unwrap();
+        let store = Store::open(place.join("on/deep/store"));
+        let error = store.check_upper().unwrap_err();
+        assert!(error.to_string().contains("it is on overlayfs"), "{error}");
+    });
+}

@@ -16,6 +16,7 @@ mod clone;
 pub mod cx;
 mod dev;
 mod dispatch;
+pub mod enter;
 mod evidence;
 mod exec;
 mod files;

@@ -1,9 +1,36 @@
 //! The programs other than the shell, one file each (or a few of one kind).
 
 pub mod cat;
+pub mod copy;
+pub mod date;
+pub mod disk;
+pub mod eat;
 pub mod echo;
+pub mod env;
+pub mod files;
+pub mod find;
+pub mod grep;
+pub mod hexdump;
+pub mod httpd;
+pub mod identity;
+pub mod ip;
 pub mod kill;
 pub mod ls;
+pub mod mount;
+pub mod names;
+pub mod nc;
+pub mod owner;
+pub mod ping;
 pub mod printf;
+pub mod ps;
 pub mod pwd;
+pub mod regex;
+pub mod remove;
+pub mod sha256sum;
+pub mod sort;
+pub mod stat;
+pub mod tables;
 pub mod test;
+pub mod text;
+pub mod tr;
+pub mod wget;

@@ -67,22 +67,29 @@ pub fn apply(rec: &mut Recorder, name: &str, address: Ipv4Addr, prefix: u8) -> R
 }
 
 /// A new network must not take addresses from one that the host already has.
+/// The bridge itself does not count: another run may have made it just now.
 fn check_free(nl: &mut Netlink, rec: &mut Recorder, name: &str, subnet: Subnet) -> Result<(), Failure> {
     let all = link::addresses(nl, rec).map_err(|e| e.at("read addresses"))?;
-    let taken = all
-        .iter()
-        .find(|a| Subnet::new(a.address, a.prefix).is_ok_and(|s| s.prefix() > 0 && s.overlaps(subnet)));
-    let Some(taken) = taken else { return Ok(()) };
+    let overlaps =
+        |a: &&Address| Subnet::new(a.address, a.prefix).is_ok_and(|s| s.prefix() > 0 && s.overlaps(subnet));
+    if !all.iter().any(|a| overlaps(&a)) {
+        return Ok(());
+    }
     let links = link::all(nl, rec).map_err(|e| e.at("read links"))?;
-    let owner = links.iter().find(|l| l.index == taken.index).map_or("another link", |l| &l.name);
-    Err(Failure::new(
-        format!(
-            "make bridge {name}: its subnet {subnet} overlaps {}/{} of {owner}",
-            taken.address, taken.prefix
-        ),
-        Some(Errno::EADDRINUSE),
-    )
-    .hint("choose another subnet for the network"))
+    for taken in all.iter().filter(overlaps) {
+        let owner = links.iter().find(|l| l.index == taken.index).map_or("another link", |l| &l.name);
+        if owner != name {
+            return Err(Failure::new(
+                format!(
+                    "make bridge {name}: its subnet {subnet} overlaps {}/{} of {owner}",
+                    taken.address, taken.prefix
+                ),
+                Some(Errno::EADDRINUSE),
+            )
+            .hint("choose another subnet for the network"));
+        }
+    }
+    Ok(())
 }
 
 fn create(nl: &mut Netlink, rec: &mut Recorder, name: &str, address: Ipv4Addr) -> Result<Link, Failure> {

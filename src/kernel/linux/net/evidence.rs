@@ -45,6 +45,7 @@ fn read(op: &Op, cx: &Cx<'_>) -> Result<Vec<Fact>, Failure> {
         Op::CreateNat { table, bridge, .. } => {
             let comment = network_comment(bridge);
             let mut facts = rules(rec, table, |r| r.comment == comment)?;
+            facts.extend(rules(rec, nft::foreign::TABLE, |r| r.comment == comment)?);
             facts.push(parameter(&nft::base::route_localnet(bridge))?);
             Ok(facts)
         }
@@ -99,13 +100,10 @@ fn read(op: &Op, cx: &Cx<'_>) -> Result<Vec<Fact>, Failure> {
     }
 }
 
-/// `up` or `down`, and whether there is a carrier.
+/// `up` or `down`. The carrier is left out: the kernel learns of it later, so
+/// that the same run would say different things.
 pub fn shown_state(link: &Link) -> &'static str {
-    match (link.up, link.running) {
-        (true, true) => "up, running",
-        (true, false) => "up, no carrier",
-        (false, _) => "down",
-    }
+    if link.up { "up" } else { "down" }
 }
 
 /// One fact for each address of a link.
@@ -125,7 +123,7 @@ fn bridge(nl: &mut Netlink, rec: &mut Recorder, name: &str) -> Result<Vec<Fact>,
     let ports = links.iter().filter(|l| l.master == Some(found.index)).count();
     let mut facts = vec![
         fact(GETLINK, format!("kind of {name}"), found.kind.as_str()),
-        fact(GETLINK, format!("state of {name}"), if found.up { "up" } else { "down" }),
+        fact(GETLINK, format!("state of {name}"), shown_state(found)),
         fact(GETLINK, format!("mac of {name}"), Value::volatile(Kind::Mac, show_mac(&found.mac))),
         fact(GETLINK, format!("ports of {name}"), Value::volatile(Kind::Other, ports)),
     ];
@@ -145,7 +143,7 @@ fn veth(nl: &mut Netlink, rec: &mut Recorder, host: &str) -> Result<Vec<Fact>, R
         fact(GETLINK, "host end kind", found.kind.as_str()),
         fact(GETLINK, "host end index", Value::volatile(Kind::Index, found.index)),
         fact(GETLINK, "host end mac", Value::volatile(Kind::Mac, show_mac(&found.mac))),
-        fact(GETLINK, "host end state", if found.up { "up" } else { "down" }),
+        fact(GETLINK, "host end state", shown_state(&found)),
         fact(GETLINK, "host end bridge", master),
     ];
     if let Some(peer) = found.peer {

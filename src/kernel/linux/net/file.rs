@@ -19,9 +19,10 @@ fn path_value(path: &Path) -> Value {
 }
 
 /// Writes a new file by way of a temporary one, so that nobody reads half of it.
-pub fn write(rec: &mut Recorder, path: &Path, text: &str, mode: u32) -> Result<(), Errno> {
+/// `who` keeps the temporary one apart from other writers'.
+pub fn write(rec: &mut Recorder, path: &Path, who: &str, text: &str, mode: u32) -> Result<(), Errno> {
     let mut name = path.file_name().unwrap_or(OsStr::new("file")).to_owned();
-    name.push(format!(".{}", std::process::id()));
+    name.push(format!(".{who}"));
     let temporary = path.with_file_name(name);
     let fd = open(
         rec,

@@ -39,7 +39,8 @@ const IFA_LOCAL: u16 = 2;
 const IFA_BROADCAST: u16 = 4;
 
 const IFF_UP: u32 = 1;
-const IFF_RUNNING: u32 = 0x40;
+/// Has a carrier. Unlike `IFF_RUNNING`, which a kernel worker sets some time later, it is true at once.
+const IFF_LOWER_UP: u32 = 0x10000;
 
 const AF_INET: u8 = 2;
 const ARPHRD_LOOPBACK: u16 = 772;
@@ -61,7 +62,7 @@ pub struct Link {
     pub mtu: u32,
     /// Administratively up.
     pub up: bool,
-    /// Up and connected.
+    /// Has a carrier: connected, and up at both ends.
     pub running: bool,
     /// Index of the bridge that it is a port of.
     pub master: Option<u32>,
@@ -94,7 +95,7 @@ fn parse_link(answer: &Answer) -> Option<Link> {
         index: wire::u32_at(body, 4)?,
         loopback: wire::u16_at(body, 2)? == ARPHRD_LOOPBACK,
         up: flags & IFF_UP != 0,
-        running: flags & IFF_RUNNING != 0,
+        running: flags & IFF_LOWER_UP != 0,
         ..Link::default()
     };
     for (kind, data) in wire::attrs(body.get(16..)?) {

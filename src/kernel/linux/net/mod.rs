@@ -9,7 +9,7 @@ mod bridge;
 mod evidence;
 mod file;
 mod inside;
-pub mod lease;
+mod lease;
 mod link;
 mod nft;
 pub mod observe;

@@ -10,10 +10,27 @@ use super::link::{self, Link};
 use super::nft::{self, Rule, text};
 use super::route::{self, Route};
 use super::socket::{Family, Netlink, Refused};
-use crate::kernel::Errno;
+use super::state;
 use crate::kernel::linux::recorder::Recorder;
+use crate::kernel::{Errno, Slots};
 use crate::network::names::show_mac;
+use crate::plan::op::Slot;
 use crate::trace::{Fact, Kind, Value};
+
+/// Everything about the network of the plan that was begun: the container's
+/// namespace (keys begin with `container:`), then the host's, rules and leases.
+/// What cannot be read is left out.
+pub fn network(slots: &Slots) -> Vec<Fact> {
+    let init = slots.get(&Slot::InitPid).and_then(|v| v.text().parse().ok());
+    let mut facts = init.and_then(|pid| of_process(pid).ok()).unwrap_or_default();
+    for f in &mut facts {
+        f.key = format!("container: {}", f.key);
+    }
+    facts.extend(here().unwrap_or_default());
+    facts.extend(state::table().and_then(|t| rules(&t).ok()).unwrap_or_default());
+    facts.extend(state::place().and_then(|p| leases(p.leases()).ok()).unwrap_or_default());
+    facts
+}
 
 /// Links, addresses and routes of the calling thread's network namespace.
 pub fn here() -> Result<Vec<Fact>, Errno> {
@@ -106,10 +123,10 @@ pub fn rules(table: &str) -> Result<Vec<Fact>, Errno> {
 }
 
 /// The leases of a network, by address.
-pub fn leases(directory: &str) -> Result<Vec<Fact>, Errno> {
-    let source = || Value::volatile(Kind::Path, directory);
+pub fn leases(directory: &Path) -> Result<Vec<Fact>, Errno> {
+    let source = || Value::volatile(Kind::Path, directory.display());
     let shown = |l: lease::Lease| {
         fact(source(), format!("lease {}", l.address), Value::volatile(Kind::Container, l.container))
     };
-    Ok(lease::all(Path::new(directory))?.into_iter().map(shown).collect())
+    Ok(lease::all(directory)?.into_iter().map(shown).collect())
 }

@@ -27,7 +27,7 @@ pub fn links() -> Result<Vec<LinkInfo>, Errno> {
         name: l.name,
         mtu: l.mtu,
         up: l.up,
-        running: l.running,
+        running: l.up && l.running,
     };
     Ok(link::all(&mut nl, &mut rec)?.into_iter().map(info).collect())
 }

@@ -32,8 +32,21 @@ pub enum Who {
 struct State {
     sockets: [Option<Netlink>; 3],
     place: Option<Rc<Place>>,
-    lock: Option<OwnedFd>,
+    table: Option<String>,
+    lock: Option<Lock>,
     held: Vec<(String, OwnedFd)>,
+}
+
+/// A directory locked by a process. A clone of that process may hold the same
+/// open file: so closing it is not enough to unlock it, and the clone must not.
+struct Lock(OwnedFd, u32);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if self.1 == std::process::id() {
+            let _ = rustix::fs::flock(self.0.as_fd(), FlockOperation::Unlock);
+        }
+    }
 }
 
 thread_local! {
@@ -48,7 +61,11 @@ pub fn begin(plan: &Plan) {
         _ => None,
     });
     let place = leases.map(|leases| Rc::new(Place { container: plan.container.clone(), leases }));
-    STATE.with_borrow_mut(|s| *s = State { place, ..State::default() });
+    let table = plan.steps.iter().find_map(|s| match &s.op {
+        Op::CreateNat { table, .. } => Some(table.clone()),
+        _ => None,
+    });
+    STATE.with_borrow_mut(|s| *s = State { place, table, ..State::default() });
 }
 
 /// Closes the sockets, lets go of the lock and of held ports.
@@ -89,6 +106,11 @@ pub fn place() -> Option<Rc<Place>> {
     STATE.with_borrow(|s| s.place.clone())
 }
 
+/// The nftables table of the plan's network.
+pub fn table() -> Option<String> {
+    STATE.with_borrow(|s| s.table.clone())
+}
+
 /// Where a network's leases and marks are, and for which container we work.
 ///
 /// A mark beside the leases says which container's run made something that the
@@ -109,10 +131,15 @@ impl Place {
         self.leases.with_file_name(format!("made.{}", thing.replace('/', ".")))
     }
 
+    /// The lease directory.
+    pub fn leases(&self) -> &Path {
+        &self.leases
+    }
+
     /// Says that this run is about to make the thing, which was `before`.
     pub fn mark(&self, rec: &mut Recorder, thing: &str, before: &str) -> Result<(), Failure> {
         let path = self.mark_file(thing);
-        file::write(rec, &path, &format!("{}\n{before}\n", self.container), 0o600)
+        file::write(rec, &path, &self.container, &format!("{}\n{before}\n", self.container), 0o600)
             .map_err(|e| Failure::new(format!("write {}", path.display()), Some(e)))
     }
 
@@ -152,32 +179,26 @@ impl Place {
     }
 
     fn lock(&self, rec: &mut Recorder, how: FlockOperation) -> Result<(), Errno> {
-        let fd = match STATE.with_borrow_mut(|s| s.lock.take()) {
-            Some(fd) => fd,
+        let lock = match STATE.with_borrow_mut(|s| s.lock.take()) {
+            Some(lock) => lock,
             None => {
                 file::make_dirs(rec, &self.leases)?;
-                rustix::fs::open(
-                    &self.leases,
-                    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-                    Mode::empty(),
-                )?
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                Lock(rustix::fs::open(&self.leases, flags, Mode::empty())?, std::process::id())
             }
         };
         let name = match how {
             FlockOperation::LockShared => "LOCK_SH",
             _ => "LOCK_EX|LOCK_NB",
         };
-        let args = || vec![("fd", Value::volatile(Kind::Fd, fd.as_raw_fd())), ("operation", name.into())];
-        rec.read("flock", args, zero, || rustix::fs::flock(fd.as_fd(), how))?;
-        STATE.with_borrow_mut(|s| s.lock = Some(fd));
+        let args = || vec![("fd", Value::volatile(Kind::Fd, lock.0.as_raw_fd())), ("operation", name.into())];
+        rec.read("flock", args, zero, || rustix::fs::flock(lock.0.as_fd(), how))?;
+        STATE.with_borrow_mut(|s| s.lock = Some(lock));
         Ok(())
     }
 }
 
 /// Lets go of the lock.
 pub fn unlock() {
-    if let Some(fd) = STATE.with_borrow_mut(|s| s.lock.take()) {
-        // A clone of this process may hold the same open file: unlock it, not only close it.
-        let _ = rustix::fs::flock(fd.as_fd(), FlockOperation::Unlock);
-    }
+    STATE.with_borrow_mut(|s| s.lock = None);
 }

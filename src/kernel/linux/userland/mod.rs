@@ -22,6 +22,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd;
 
 use crate::kernel::Errno;
+use crate::kernel::linux::net::query;
 use crate::userland::{
     DirEntry, Exit, Fd, FileType, FsUse, LinkInfo, OpenFlags, Pid, RouteInfo, Stat, Sys, SysResult, Uname,
 };
@@ -460,20 +461,24 @@ impl Sys for LinuxSys {
         Ok(nix::mount::umount(target)?)
     }
 
+    fn sync(&self) {
+        unistd::sync();
+    }
+
     fn links(&self) -> SysResult<Vec<LinkInfo>> {
-        net::links()
+        query::links()
     }
 
     fn routes(&self) -> SysResult<Vec<RouteInfo>> {
-        net::routes()
+        query::routes()
     }
 
     fn set_link_up(&self, link: &str, up: bool) -> SysResult<()> {
-        net::set_link_up(link, up)
+        query::set_link_up(link, up)
     }
 
     fn add_address(&self, link: &str, address: Ipv4Addr, prefix: u8) -> SysResult<()> {
-        net::add_address(link, address, prefix)
+        query::add_address(link, address, prefix)
     }
 
     async fn ping(&self, to: Ipv4Addr, seq: u16, timeout_ms: u64) -> SysResult<u64> {

@@ -1,18 +1,10 @@
-//! Links, addresses and routes over netlink; ICMP echo; TCP.
+//! ICMP echo and TCP for the userland; links and routes are [`crate::kernel::linux::net::query`].
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
-};
-use netlink_packet_route::address::{AddressAttribute, AddressMessage};
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkInfo as Info, LinkLayerType, LinkMessage};
-use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage};
-use netlink_packet_route::{AddressFamily, RouteNetlinkMessage as Message};
-use netlink_sys::{Socket, SocketAddr as NetlinkAddr, protocols::NETLINK_ROUTE};
 use nix::errno::Errno as NixErrno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
@@ -22,158 +14,7 @@ use nix::sys::socket::{
 
 use super::borrow;
 use crate::kernel::Errno;
-use crate::userland::{Fd, LinkInfo, RouteInfo, SysResult};
-
-/// Sends one request and gathers the answers.
-fn request(message: Message, flags: u16) -> SysResult<Vec<Message>> {
-    let mut socket = Socket::new(NETLINK_ROUTE)?;
-    socket.bind_auto()?;
-    socket.connect(&NetlinkAddr::new(0, 0))?;
-    let mut packet = NetlinkMessage::from(message);
-    packet.header.flags = NLM_F_REQUEST | flags;
-    packet.header.sequence_number = 1;
-    packet.finalize();
-    let mut bytes = vec![0; packet.header.length as usize];
-    packet.serialize(&mut bytes);
-    socket.send(&bytes, 0)?;
-    let mut answers = Vec::new();
-    loop {
-        let (data, _) = socket.recv_from_full()?;
-        let mut rest = data.as_slice();
-        while !rest.is_empty() {
-            let answer = NetlinkMessage::<Message>::deserialize(rest).map_err(|_| Errno::EIO)?;
-            let length = (answer.header.length as usize).next_multiple_of(4);
-            match answer.payload {
-                NetlinkPayload::Done(_) => return Ok(answers),
-                NetlinkPayload::Error(e) => match e.code {
-                    None => return Ok(answers),
-                    Some(code) => return Err(Errno(code.get().abs())),
-                },
-                NetlinkPayload::InnerMessage(inner) => answers.push(inner),
-                _ => {}
-            }
-            rest = rest.get(length..).unwrap_or_default();
-        }
-    }
-}
-
-fn link_of(message: LinkMessage) -> LinkInfo {
-    let flags = message.header.flags;
-    let mut link = LinkInfo {
-        index: message.header.index,
-        name: String::new(),
-        peer: None,
-        kind: match message.header.link_layer_type {
-            LinkLayerType::Loopback => "loopback".to_owned(),
-            LinkLayerType::Ether => "ether".to_owned(),
-            other => format!("{other:?}").to_lowercase(),
-        },
-        mac: [0; 6],
-        mtu: 0,
-        up: flags.contains(LinkFlags::Up),
-        running: flags.contains(LinkFlags::LowerUp),
-        addresses: Vec::new(),
-    };
-    let mut other_end = None;
-    let mut veth = false;
-    for attribute in message.attributes {
-        match attribute {
-            LinkAttribute::IfName(name) => link.name = name,
-            LinkAttribute::Mtu(mtu) => link.mtu = mtu,
-            LinkAttribute::Address(bytes) => {
-                if let Ok(mac) = <[u8; 6]>::try_from(bytes.as_slice()) {
-                    link.mac = mac;
-                }
-            }
-            LinkAttribute::Link(index) => other_end = Some(index),
-            LinkAttribute::LinkInfo(infos) => {
-                veth |= infos.iter().any(|i| matches!(i, Info::Kind(k) if k.to_string() == "veth"));
-            }
-            _ => {}
-        }
-    }
-    link.peer = other_end.filter(|_| veth);
-    link
-}
-
-pub fn links() -> SysResult<Vec<LinkInfo>> {
-    let mut links: Vec<LinkInfo> = request(Message::GetLink(LinkMessage::default()), NLM_F_DUMP)?
-        .into_iter()
-        .filter_map(|m| if let Message::NewLink(m) = m { Some(link_of(m)) } else { None })
-        .collect();
-    let mut wanted = AddressMessage::default();
-    wanted.header.family = AddressFamily::Inet;
-    for message in request(Message::GetAddress(wanted), NLM_F_DUMP)? {
-        let Message::NewAddress(message) = message else { continue };
-        let Some(link) = links.iter_mut().find(|l| l.index == message.header.index) else { continue };
-        // On a point-to-point link `Address` is the other end; `Local` is ours.
-        let mut ours = None;
-        for attribute in message.attributes {
-            match attribute {
-                AddressAttribute::Local(IpAddr::V4(a)) => ours = Some(a),
-                AddressAttribute::Address(IpAddr::V4(a)) => ours = ours.or(Some(a)),
-                _ => {}
-            }
-        }
-        link.addresses.extend(ours.map(|a| (a, message.header.prefix_len)));
-    }
-    links.sort_by_key(|l| l.index);
-    Ok(links)
-}
-
-pub fn routes() -> SysResult<Vec<RouteInfo>> {
-    let links = links()?;
-    let mut wanted = RouteMessage::default();
-    wanted.header.address_family = AddressFamily::Inet;
-    let mut routes = Vec::new();
-    for message in request(Message::GetRoute(wanted), NLM_F_DUMP)? {
-        let Message::NewRoute(message) = message else { continue };
-        if message.header.table != RouteHeader::RT_TABLE_MAIN {
-            continue;
-        }
-        let v4 = |a: &RouteAddress| if let RouteAddress::Inet(a) = a { Some(*a) } else { None };
-        let mut route = RouteInfo { destination: None, gateway: None, link: String::new(), source: None };
-        for attribute in &message.attributes {
-            match attribute {
-                RouteAttribute::Destination(a) => {
-                    route.destination = v4(a).map(|a| (a, message.header.destination_prefix_length));
-                }
-                RouteAttribute::Gateway(a) => route.gateway = v4(a),
-                RouteAttribute::PrefSource(a) => route.source = v4(a),
-                RouteAttribute::Oif(index) => {
-                    if let Some(link) = links.iter().find(|l| l.index == *index) {
-                        route.link.clone_from(&link.name);
-                    }
-                }
-                _ => {}
-            }
-        }
-        routes.push(route);
-    }
-    Ok(routes)
-}
-
-fn index_of(link: &str) -> SysResult<u32> {
-    links()?.into_iter().find(|l| l.name == link).map(|l| l.index).ok_or(Errno::ENODEV)
-}
-
-pub fn set_link_up(link: &str, up: bool) -> SysResult<()> {
-    let mut message = LinkMessage::default();
-    message.header.index = index_of(link)?;
-    message.header.change_mask = LinkFlags::Up;
-    message.header.flags = if up { LinkFlags::Up } else { LinkFlags::empty() };
-    request(Message::SetLink(message), NLM_F_ACK).map(drop)
-}
-
-pub fn add_address(link: &str, address: Ipv4Addr, prefix: u8) -> SysResult<()> {
-    let mut message = AddressMessage::default();
-    message.header.family = AddressFamily::Inet;
-    message.header.prefix_len = prefix;
-    message.header.index = index_of(link)?;
-    message.attributes.push(AddressAttribute::Local(address.into()));
-    message.attributes.push(AddressAttribute::Address(address.into()));
-    request(Message::NewAddress(message), NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL).map(drop)
-}
+use crate::userland::{Fd, SysResult};
 
 /// RFC 1071.
 fn checksum(data: &[u8]) -> u16 {
@@ -265,7 +106,8 @@ mod tests {
 
     #[test]
     fn the_loopback_link_is_listed() {
-        let lo = links().unwrap().into_iter().find(|l| l.name == "lo").unwrap();
+        let lo =
+            crate::kernel::linux::net::query::links().unwrap().into_iter().find(|l| l.name == "lo").unwrap();
         assert_eq!((lo.index, lo.kind.as_str()), (1, "loopback"));
     }
 }

@@ -4,15 +4,15 @@
 //!   does what comes back into the bridge by way of a published port, from
 //!   the subnet itself or from the host's loopback: the answer must pass the
 //!   host again to be translated back.
-//! - `forward`: what the bridge needs. Another table that drops forwarded packets
-//!   (Docker sets such a policy) still does: every table has its say.
+//! - `forward`: containers may go anywhere; what may come to them from elsewhere is
+//!   answers and published ports. Every other table still has its say: [`foreign`].
 //! - `guard`: with `route_localnet`, which publishing on 127.0.0.1 needs, a
 //!   container could reach the host's loopback; this keeps it out.
 
 use std::net::Ipv4Addr;
 
 use super::expr::{self, Expr, Verdict};
-use super::{Chain, Change};
+use super::{Chain, Change, foreign};
 use crate::kernel::Failure;
 use crate::kernel::linux::net::state::{self, Who};
 use crate::kernel::linux::net::sysctl;
@@ -20,11 +20,15 @@ use crate::kernel::linux::recorder::Recorder;
 use crate::network::Subnet;
 use crate::network::ports::network_comment;
 
-const GUARD: Chain = Chain { name: "guard", kind: "filter", hook: 0, priority: -300 };
-const PREROUTING: Chain = Chain { name: "prerouting", kind: "nat", hook: 0, priority: -100 };
-const FORWARD: Chain = Chain { name: "forward", kind: "filter", hook: 2, priority: 0 };
-const OUTPUT: Chain = Chain { name: "output", kind: "nat", hook: 3, priority: -100 };
-const POSTROUTING: Chain = Chain { name: "postrouting", kind: "nat", hook: 4, priority: 100 };
+const GUARD: Chain =
+    Chain { name: "guard", kind: "filter", hook: 0, priority: -300, policy: Verdict::Accept };
+const PREROUTING: Chain =
+    Chain { name: "prerouting", kind: "nat", hook: 0, priority: -100, policy: Verdict::Accept };
+const FORWARD: Chain =
+    Chain { name: "forward", kind: "filter", hook: 2, priority: 0, policy: Verdict::Accept };
+const OUTPUT: Chain = Chain { name: "output", kind: "nat", hook: 3, priority: -100, policy: Verdict::Accept };
+const POSTROUTING: Chain =
+    Chain { name: "postrouting", kind: "nat", hook: 4, priority: 100, policy: Verdict::Accept };
 
 fn wanted(bridge: &str, subnet: Subnet) -> Vec<(&'static str, Vec<Expr>)> {
     let (loopback, loopback_mask) = (Ipv4Addr::new(127, 0, 0, 0), Ipv4Addr::new(255, 0, 0, 0));
@@ -45,6 +49,7 @@ fn wanted(bridge: &str, subnet: Subnet) -> Vec<(&'static str, Vec<Expr>)> {
         ("forward", [out_of(), accept()].concat()),
         ("forward", [into(), answers, accept()].concat()),
         ("forward", [into(), translated(), accept()].concat()),
+        ("forward", [into(), vec![Expr::Verdict(Verdict::Drop)]].concat()),
         (
             "guard",
             [
@@ -81,7 +86,7 @@ pub fn apply(rec: &mut Recorder, table: &str, bridge: &str, subnet: Subnet) -> R
     };
     let changed = state::with(Who::Rules, rec, |nl, rec| {
         if whole(&super::rules(nl, rec, table).map_err(|e| e.at(&what))?) {
-            return Ok(false);
+            return foreign::apply(nl, rec, bridge, &comment);
         }
         if let Some(place) = state::place() {
             place.lock_shared(rec)?;
@@ -100,7 +105,9 @@ pub fn apply(rec: &mut Recorder, table: &str, bridge: &str, subnet: Subnet) -> R
                 comment: &comment,
             }));
             Ok(changes)
-        })
+        })?;
+        foreign::apply(nl, rec, bridge, &comment)?;
+        Ok(true)
     })?;
     // Goes with the bridge, so there is nothing to write back.
     let parameter = route_localnet(bridge);
@@ -121,6 +128,7 @@ pub fn undo(rec: &mut Recorder, table: &str, bridge: &str) -> Result<(), Failure
     let comment = network_comment(bridge);
     let what = format!("delete the rules of {bridge} in nftables table {table}");
     state::with(Who::Rules, rec, |nl, rec| {
+        foreign::undo(nl, rec, &comment)?;
         super::update(nl, rec, table, &what, |rules| {
             if !rules.is_empty() && rules.iter().all(|r| r.comment == comment) {
                 return Ok(vec![Change::DeleteTable]);

@@ -55,6 +55,17 @@ pub enum Verdict {
     Other(i32),
 }
 
+impl Verdict {
+    /// Its number: `NF_DROP`, `NF_ACCEPT`, or one of nftables' own.
+    pub fn code(self) -> i32 {
+        match self {
+            Verdict::Drop => 0,
+            Verdict::Accept => 1,
+            Verdict::Other(code) => code,
+        }
+    }
+}
+
 /// One expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -143,14 +154,11 @@ impl Expr {
                 value(w, 2, data);
             }
             Expr::Verdict(verdict) => {
-                let code = match verdict {
-                    Verdict::Drop => 0,
-                    Verdict::Accept => 1,
-                    Verdict::Other(code) => *code,
-                };
                 w.be32(1, VERDICT);
                 w.nest(2 | NLA_F_NESTED, |w| {
-                    w.nest(NFTA_DATA_VERDICT | NLA_F_NESTED, |w| w.be32(NFTA_VERDICT_CODE, code as u32));
+                    w.nest(NFTA_DATA_VERDICT | NLA_F_NESTED, |w| {
+                        w.be32(NFTA_VERDICT_CODE, verdict.code() as u32)
+                    });
                 });
             }
             Expr::Dnat { address, port } => {

@@ -1,14 +1,16 @@
 //! nftables without nft(8): tables, chains and rules as netlink messages. A
 //! batch is taken by the kernel as a whole or not at all, and only if nobody
 //! changed the rule set since it was read. Nothing but our own table is
-//! touched, and rules are deleted one by one, by handle.
+//! touched (and one chain of iptables, see [`foreign`]), and rules are deleted one
+//! by one, by handle.
 
 pub mod base;
 pub mod expr;
+pub mod foreign;
 pub mod publish;
 pub mod text;
 
-use expr::Expr;
+use expr::{Expr, Verdict};
 
 use super::socket::{
     About, Answer, ERESTART, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REQUEST, Netlink, Refused,
@@ -26,6 +28,7 @@ const NFNL_SUBSYS_NFTABLES: u16 = 10;
 const NFT_MSG_NEWTABLE: u16 = NFNL_SUBSYS_NFTABLES << 8;
 const NFT_MSG_DELTABLE: u16 = NFT_MSG_NEWTABLE | 2;
 const NFT_MSG_NEWCHAIN: u16 = NFT_MSG_NEWTABLE | 3;
+const NFT_MSG_GETCHAIN: u16 = NFT_MSG_NEWTABLE | 4;
 const NFT_MSG_NEWRULE: u16 = NFT_MSG_NEWTABLE | 6;
 const NFT_MSG_GETRULE: u16 = NFT_MSG_NEWTABLE | 7;
 const NFT_MSG_DELRULE: u16 = NFT_MSG_NEWTABLE | 8;
@@ -35,6 +38,7 @@ const NFTA_TABLE_NAME: u16 = 1;
 const NFTA_CHAIN_TABLE: u16 = 1;
 const NFTA_CHAIN_NAME: u16 = 3;
 const NFTA_CHAIN_HOOK: u16 = 4;
+const NFTA_CHAIN_POLICY: u16 = 5;
 const NFTA_CHAIN_TYPE: u16 = 7;
 const NFTA_HOOK_HOOKNUM: u16 = 1;
 const NFTA_HOOK_PRIORITY: u16 = 2;
@@ -72,6 +76,8 @@ pub struct Chain {
     kind: &'static str,
     hook: u32,
     priority: i32,
+    /// What befalls a packet that no rule decides on.
+    policy: Verdict,
 }
 
 /// One change of a batch.
@@ -83,6 +89,8 @@ pub enum Change<'a> {
     Chain(&'a Chain),
     /// Add a rule at the chain's end.
     Add { chain: &'static str, exprs: Vec<Expr>, comment: &'a str },
+    /// Add a rule at the chain's start.
+    Insert { chain: &'static str, exprs: Vec<Expr>, comment: &'a str },
     /// Delete a rule.
     Delete { chain: String, handle: u64 },
     /// Delete the table with what is in it.
@@ -215,10 +223,12 @@ impl Change<'_> {
                     w.be32(NFTA_HOOK_HOOKNUM, chain.hook);
                     w.be32(NFTA_HOOK_PRIORITY, chain.priority as u32);
                 });
+                w.be32(NFTA_CHAIN_POLICY, chain.policy.code() as u32);
                 w.text(NFTA_CHAIN_TYPE, chain.kind);
             }),
-            Change::Add { chain, exprs, comment } => {
-                w.message(NFT_MSG_NEWRULE, flags | NLM_F_CREATE | NLM_F_APPEND, seq, |w| {
+            Change::Add { chain, exprs, comment } | Change::Insert { chain, exprs, comment } => {
+                let end = if matches!(self, Change::Add { .. }) { NLM_F_APPEND } else { 0 };
+                w.message(NFT_MSG_NEWRULE, flags | NLM_F_CREATE | end, seq, |w| {
                     header(w, NFPROTO_IPV4, 0);
                     w.text(NFTA_RULE_TABLE, table);
                     w.text(NFTA_RULE_CHAIN, chain);
@@ -256,6 +266,9 @@ impl Change<'_> {
             ),
             Change::Add { chain, exprs, .. } => {
                 ("NFT_MSG_NEWRULE", format!("{chain}: {}", text::rule(exprs)).into())
+            }
+            Change::Insert { chain, exprs, .. } => {
+                ("NFT_MSG_NEWRULE", format!("first in {chain}: {}", text::rule(exprs)).into())
             }
             Change::Delete { chain, handle } => {
                 ("NFT_MSG_DELRULE", Value::volatile(Kind::Other, format!("{chain} handle {handle}")))

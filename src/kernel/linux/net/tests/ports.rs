@@ -54,6 +54,7 @@ fn rules_are_read_back_as_written() {
             format!("{chain} forward | iifname \"glass0\" accept {network}"),
             format!("{chain} forward | oifname \"glass0\" ct state established,related accept {network}"),
             format!("{chain} forward | oifname \"glass0\" ct status dnat accept {network}"),
+            format!("{chain} forward | oifname \"glass0\" drop {network}"),
             format!("{chain} guard | iifname \"glass0\" ip daddr 127.0.0.0/8 drop {network}"),
         ];
         for hook in ["prerouting", "output"] {
@@ -75,11 +76,11 @@ fn rules_are_read_back_as_written() {
             ],
         );
         assert_eq!(run.evidence(&op).len(), 2);
-        assert_eq!(run.evidence(&run.host_ops()[2].clone()).len(), 8);
+        assert_eq!(run.evidence(&run.host_ops()[2].clone()).len(), 9);
 
         run.undo(&op);
         assert_eq!(run.changes(), ["sendto"]);
-        assert_eq!(observe::rules(TABLE).unwrap().len(), 9, "the other port stays");
+        assert_eq!(observe::rules(TABLE).unwrap().len(), 10, "the other port stays");
         run.undo(&op);
         assert_eq!(run.changes(), [""; 0]);
     });
@@ -209,6 +210,74 @@ fn parallel_publishers_all_get_their_rules() {
                 });
             }
         });
-        assert_eq!(observe::rules(TABLE).unwrap().len(), 7 + 16);
+        assert_eq!(observe::rules(TABLE).unwrap().len(), 8 + 16);
+    });
+}
+
+#[test]
+#[ignore = "root"]
+fn only_published_ports_are_reached_from_elsewhere() {
+    on_a_host(|| {
+        let state = tempfile::tempdir().unwrap();
+        let outside = machine("192.0.2.1", "192.0.2.2");
+        let mut run = Run::new("aaaa", state.path());
+        run.up();
+        let Op::PublishPort { table, host_ip, address, container, .. } = run.publish("0.0.0.0", 1, 1) else {
+            unreachable!()
+        };
+        let protocol = Protocol::Udp;
+        run.apply(&Op::PublishPort {
+            table,
+            protocol,
+            host_ip,
+            host_port: 6001,
+            container_port: 5001,
+            address,
+            container,
+        })
+        .unwrap();
+        let bound = |port| run.namespace.run(move || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap());
+        let (hidden, published) = (bound(5000), bound(5001));
+        outside.run(|| {
+            inside::add_default_route(&mut Recorder::off(), ip("192.0.2.1")).unwrap();
+            let socket = UdpSocket::bind("192.0.2.2:0").unwrap();
+            socket.send_to(b"x", "10.88.0.2:5000").unwrap();
+            socket.send_to(b"y", "192.0.2.1:6001").unwrap();
+        });
+        published.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        published.recv(&mut [0; 4]).unwrap();
+        hidden.set_nonblocking(true).unwrap();
+        assert_eq!(hidden.recv(&mut [0; 4]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    });
+}
+
+#[test]
+#[ignore = "root"]
+fn a_policy_to_drop_is_answered_with_marked_rules() {
+    on_a_host(|| {
+        let state = tempfile::tempdir().unwrap();
+        let outside = machine("192.0.2.1", "192.0.2.2");
+        serve(&outside, 7000);
+        {
+            let rec = &mut Recorder::off();
+            let nl = &mut socket::Netlink::open(socket::Family::Netfilter, rec).unwrap();
+            nft::foreign::tests::make_dropping_chain(nl, rec);
+        }
+        let theirs = shown(&observe::rules("filter").unwrap());
+        assert_eq!(theirs.len(), 1);
+        let mut run = Run::new("aaaa", state.path());
+        run.up();
+        assert_eq!(run.namespace.run(|| ask(ip("192.0.2.2"), 7000).unwrap()), "192.0.2.1");
+        let nat = run.host_ops()[2].clone();
+        assert_eq!(observe::rules("filter").unwrap().len(), 3);
+        assert!(run.apply(&nat).unwrap(), "no more of them the next time");
+        assert_shows(
+            &run.evidence(&nat),
+            &["nftables NFT_MSG_GETRULE: table ip filter chain FORWARD = iifname \"glass0\" accept"],
+        );
+        for op in run.host_ops().iter().rev() {
+            run.undo(op);
+        }
+        assert_eq!(shown(&observe::rules("filter").unwrap()), theirs, "theirs stay");
     });
 }

@@ -55,7 +55,7 @@ fn a_container_reaches_the_gateway_and_says_so() {
             assert_shows(
                 &facts,
                 &[
-                    "netlink RTM_GETLINK: link lo = up, running",
+                    "netlink RTM_GETLINK: link lo = up",
                     "netlink RTM_GETADDR: address of eth0 = 10.88.0.2/16",
                     &format!("netlink RTM_GETLINK: mac of eth0 = {mac}"),
                     "netlink RTM_GETROUTE: route default = via 10.88.0.1 dev eth0",
@@ -69,6 +69,17 @@ fn a_container_reaches_the_gateway_and_says_so() {
             }
         });
         assert_eq!(shown(&observe::of_process(run.namespace.pid()).unwrap()).len(), 7);
+
+        let all = observe::network(&run.slots);
+        assert_shows(
+            &all,
+            &[
+                "netlink RTM_GETLINK: container: link eth0 = veth, up",
+                "netlink RTM_GETLINK: link glass0 = bridge, up",
+                "netlink RTM_GETLINK: link gbaaaa = veth, up, port of glass0",
+                &format!("{}: lease 10.88.0.2 = aaaa", run.leases),
+            ],
+        );
 
         serve(&run.namespace, 80);
         assert_eq!(ask(run.address(), 80).unwrap(), "10.88.0.1");
@@ -177,6 +188,8 @@ fn a_run_being_set_up_keeps_the_network() {
                 state::Place::new("bbbb", Path::new(&leases)).lock_shared(&mut Recorder::off()).unwrap();
                 ready.send(()).unwrap();
                 let _ = end.recv();
+                // Not left to the end of the thread: its locals outlive the scope.
+                state::unlock();
             });
             wait.recv().unwrap();
             let op = first.host_ops()[0].clone();
@@ -244,7 +257,7 @@ fn parallel_first_runs_share_one_network() {
                 .collect();
             let left: Vec<(Ipv4Addr, Run)> = runs.into_iter().filter_map(|r| r.join().unwrap()).collect();
             let rules = observe::rules(TABLE).unwrap();
-            assert_eq!(rules.len(), 7, "{rules:#?}");
+            assert_eq!(rules.len(), 8, "{rules:#?}");
             for (address, run) in &left {
                 serve(&run.namespace, 80);
                 assert_eq!(ask(*address, 80).unwrap(), "10.88.0.1");
