@@ -364,7 +364,9 @@ impl World {
     /// Room for `more` bytes, or the out-of-memory killer takes the caller.
     pub(crate) fn charge(&mut self, ctx: &Ctx, more: u64) -> Res<()> {
         let over = self.cgroups.chain(ctx.cgroup).find(|at| {
-            self.cgroups.limit(*at, "memory.max").is_some_and(|max| self.memory_of(*at) + more > max)
+            self.cgroups
+                .limit(*at, "memory.max")
+                .is_some_and(|max| self.memory_of(*at).saturating_add(more) > max)
         });
         let Some(group) = over else { return Ok(()) };
         if let Ok(group) = self.cgroups.group_mut(group) {

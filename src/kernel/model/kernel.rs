@@ -148,8 +148,11 @@ impl ModelKernel {
         let exit = self.machine.run_until_exit(init, &mut self.console).map_err(|standstill| {
             let names: Vec<String> =
                 standstill.waiting.iter().map(|(pid, name)| format!("{name} ({pid})")).collect();
-            Failure::new(format!("run the container: every process waits for another: {}", names.join(", ")), None)
-                .hint("on a real kernel this would wait for ever")
+            Failure::new(
+                format!("run the container: every process waits for another: {}", names.join(", ")),
+                None,
+            )
+            .hint("on a real kernel this would wait for ever")
         })?;
         self.machine.shared.world.borrow_mut().reap(init);
         self.machine.sweep();
@@ -211,7 +214,11 @@ impl Kernel for ModelKernel {
         };
         if let Some(errno) = self.failures.get(&step.id) {
             let failure = Failure::new(format!("carry out {}", step.id), Some(*errno));
-            return Err(StepFailure { step: None, failure, applied: Applied { before, ..Applied::default() } });
+            return Err(StepFailure {
+                step: None,
+                failure,
+                applied: Applied { before, ..Applied::default() },
+            });
         }
         let (done, mut applied) = match &step.op {
             Op::Supervise { .. } => (self.supervise(slots, life).map(|()| false), Applied::default()),
@@ -265,9 +272,7 @@ impl World {
                 Content::Dir => HostEntry::Dir { path, mode },
                 Content::Bytes(content) => HostEntry::File { path, mode, content: content.clone() },
                 Content::Symlink(target) => HostEntry::Symlink { path, target: target.clone() },
-                Content::Binary => {
-                    HostEntry::File { path, mode, content: super::process::MARKER.to_vec() }
-                }
+                Content::Binary => HostEntry::File { path, mode, content: super::process::MARKER.to_vec() },
                 Content::Whiteout => HostEntry::Whiteout { path },
             };
             self.populate(dir, std::slice::from_ref(&entry))?;
@@ -279,3 +284,7 @@ impl World {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "kernel_tests.rs"]
+mod tests;

@@ -6,11 +6,12 @@
 //!
 //! What it leaves out, so that nobody takes it for more than it is: mount
 //! propagation between peers, file locks, memory mappings, extended attributes
-//! other than overlayfs' own, access times, IPv6, UDP, packet loss, signal
-//! handlers (a signal is ignored or has its default action), pre-emption (a
-//! process is left only where it calls the kernel) and CPU quotas (`cpu.max`
-//! can be read and written, nothing is throttled). Memory is accounted for
-//! tmpfs pages, pipe and socket buffers and a fixed share per process.
+//! other than overlayfs' own, access times, IPv6, UDP, packet loss, process
+//! groups of their own, pre-emption (a process is left only where it waits for
+//! the kernel) and CPU quotas (`cpu.max` can be read and written, nothing is
+//! throttled). Memory is accounted for tmpfs pages, for what a process asks for,
+//! and a fixed share per process. sysfs is a picture taken when it is mounted.
+//! The seccomp filter is known by the capabilities that lift it, not call by call.
 
 mod cgroup;
 mod cred;

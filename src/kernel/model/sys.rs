@@ -45,7 +45,7 @@ impl ModelSys {
     fn with<T>(&self, f: impl FnOnce(&mut World, Gpid) -> Res<T>) -> Res<T> {
         let mut world = self.shared.world.borrow_mut();
         world.progress += 1;
-        world.micros += 1;
+        world.micros = world.micros.saturating_add(1);
         f(&mut world, self.pid)
     }
 
@@ -81,6 +81,8 @@ impl ModelSys {
             }
             let tried = attempt(w, &ctx);
             let result = match tried {
+                // A caught signal interrupts what would block.
+                Ok(None) if w.procs.get(&self.pid).is_some_and(|p| p.pending != 0) => Err(Errno::EINTR),
                 Ok(None) => {
                     let at = *until.get_or_insert_with(|| {
                         limit_ms.map(|ms| w.micros.saturating_add(ms.saturating_mul(1000)))
@@ -97,7 +99,7 @@ impl ModelSys {
                 Err(e) => Err(e),
             };
             w.progress += 1;
-            w.micros += 1;
+            w.micros = w.micros.saturating_add(1);
             if let Some(p) = w.procs.get_mut(&self.pid) {
                 p.wake = None;
             }
@@ -403,6 +405,10 @@ impl Sys for ModelSys {
         self.wait_until(|w, ctx| w.try_wait(ctx.pid, pid)).await
     }
 
+    fn reap(&self) -> Option<(Pid, Exit)> {
+        self.with(|w, pid| w.try_wait(pid, None)).ok().flatten()
+    }
+
     fn kill(&self, pid: Pid, signal: i32) -> SysResult<()> {
         self.call(|w, ctx| w.kill(ctx, pid, signal))
     }
@@ -415,6 +421,33 @@ impl Sys for ModelSys {
             let p = w.process_mut(pid)?;
             let bit = Signal(signal).bit();
             p.ignored = if ignore { p.ignored | bit } else { p.ignored & !bit };
+            p.caught &= !bit;
+            Ok(())
+        })
+    }
+
+    fn catch_signal(&self, signal: i32) -> SysResult<()> {
+        if !(1..=64).contains(&signal) || matches!(signal, 9 | 19) {
+            return Err(Errno::EINVAL);
+        }
+        self.with(|w, pid| {
+            let p = w.process_mut(pid)?;
+            p.caught |= Signal(signal).bit();
+            p.ignored &= !Signal(signal).bit();
+            Ok(())
+        })
+    }
+
+    fn caught_signals(&self) -> Vec<i32> {
+        let pending = self.with(|w, pid| Ok(std::mem::take(&mut w.process_mut(pid)?.pending))).unwrap_or(0);
+        (1..=64).filter(|n| pending & Signal(*n).bit() != 0).collect()
+    }
+
+    fn grow(&self, bytes: u64) -> SysResult<()> {
+        self.call(|w, ctx| {
+            w.charge(ctx, bytes)?;
+            let p = w.process_mut(ctx.pid)?;
+            p.rss = p.rss.saturating_add(bytes);
             Ok(())
         })
     }
@@ -499,7 +532,7 @@ impl Sys for ModelSys {
         match sent {
             Ok(micros) => {
                 self.with(|w, _| {
-                    w.micros += micros;
+                    w.micros = w.micros.saturating_add(micros);
                     Ok(())
                 })?;
                 Ok(micros)

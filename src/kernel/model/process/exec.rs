@@ -87,6 +87,7 @@ impl World {
         let name = image.argv.first().map_or("", String::as_str);
         let name = name.rsplit('/').next().unwrap_or(name);
         p.comm = name.chars().take(15).collect();
+        (p.caught, p.pending) = (0, 0);
         let closing: Vec<i32> = p.fds.iter().filter(|(_, f)| f.cloexec).map(|(fd, _)| *fd).collect();
         let (user_ns, uid) = (p.cred.user_ns, p.cred.euid);
         for fd in closing {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 pub(crate) use exec::{Image, MARKER};
-pub(crate) use sched::{Machine, Program, Shared, Standstill};
+pub(crate) use sched::{Machine, Program, Shared};
 pub(crate) use signal::{Signal, name as signal_name};
 
 use super::ns::{NsId, NsSet};
@@ -59,6 +59,10 @@ pub(crate) struct Proc {
     pub exit: Option<Exit>,
     /// Bit n-1: signal n is ignored.
     pub ignored: u64,
+    /// Signals that it catches.
+    pub caught: u64,
+    /// Caught signals that it has not been told of.
+    pub pending: u64,
     /// A signal that ends it when it is next looked at.
     pub fatal: Option<Signal>,
     pub stopped: bool,

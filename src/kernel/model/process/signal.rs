@@ -1,4 +1,5 @@
-//! Signals: default actions only, signal(7). The model has no handlers.
+//! Signals, signal(7). Each is ignored, has its default action, or is caught:
+//! then it interrupts what blocks and the program asks which ones came.
 
 use super::Gpid;
 use crate::kernel::Errno;
@@ -135,12 +136,18 @@ impl World {
             // Process 1 takes no signal that it has no handler for; only its
             // ancestors can force SIGKILL and SIGSTOP on it.
             let inside = from.is_some_and(|c| c.ns.pid == *ns);
-            if inside || !matches!(signal, Signal::KILL | Signal::STOP | Signal::CONT) {
+            let caught = p.caught & signal.bit() != 0;
+            if !caught && (inside || !matches!(signal, Signal::KILL | Signal::STOP | Signal::CONT)) {
                 return;
             }
         }
         if signal == Signal::CONT {
             p.stopped = false;
+        }
+        if p.caught & signal.bit() != 0 && !matches!(signal, Signal::KILL | Signal::STOP) {
+            p.pending |= signal.bit();
+            self.progress += 1;
+            return;
         }
         let forced = matches!(signal, Signal::KILL | Signal::STOP);
         if !forced && (p.ignored & signal.bit() != 0 || signal.ignored_by_default()) {

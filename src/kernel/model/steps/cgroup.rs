@@ -37,7 +37,8 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
                     ("rules", Value::Text(shown.join("; "))),
                 ]
             };
-            cx.call("bpf", args, zero, |w, _| w.cgroups.allow_devices(id, rules.clone())).map_err(fail(what))?;
+            cx.call("bpf", args, zero, |w, _| w.cgroups.allow_devices(id, rules.clone()))
+                .map_err(fail(what))?;
             Ok(false)
         }
         Op::JoinCgroup { files } => {

@@ -93,13 +93,18 @@ pub(in crate::kernel::model) fn evidence(op: &Op, cx: &mut Cx<'_>) -> Vec<Fact> 
         },
         Op::ReadHostKernel => vec![
             fact("uname(2)", "sysname", "Linux"),
-            fact("uname(2)", "release", Value::volatile(Kind::Release, crate::kernel::model::kernel::RELEASE)),
+            fact(
+                "uname(2)",
+                "release",
+                Value::volatile(Kind::Release, crate::kernel::model::kernel::RELEASE),
+            ),
         ],
         Op::LookForKernel { layers } => layers.iter().flat_map(|l| look::bootable(cx.w, &ctx, l)).collect(),
         Op::ReadChanges { upper, lower } => look::changes(cx.w, &ctx, upper, lower),
-        Op::CreateCgroup { path, .. } => {
-            ["cgroup.procs", "cgroup.controllers"].iter().map(|f| file(cx, &ctx, &format!("{path}/{f}"))).collect()
-        }
+        Op::CreateCgroup { path, .. } => ["cgroup.procs", "cgroup.controllers"]
+            .iter()
+            .map(|f| file(cx, &ctx, &format!("{path}/{f}")))
+            .collect(),
         Op::SetLimit { file: path, .. } => vec![file(cx, &ctx, path)],
         Op::AllowDevices { path, .. } => match super::cgroup::group(cx, path) {
             Ok(id) => vec![fact(path, "device rules", Value::Int(cx.w.cgroups.device_rules(id) as i64))],
@@ -203,7 +208,8 @@ fn bridge(cx: &Cx<'_>, ctx: &Ctx, name: &str) -> Vec<Fact> {
         fact(GETLINK, format!("mac of {name}"), Value::volatile(Kind::Mac, show_mac(&link.mac))),
         fact(GETLINK, format!("ports of {name}"), Value::volatile(Kind::Other, ports)),
     ];
-    let shown = |(a, p): &(std::net::Ipv4Addr, u8)| fact(GETADDR, format!("address of {name}"), format!("{a}/{p}"));
+    let shown =
+        |(a, p): &(std::net::Ipv4Addr, u8)| fact(GETADDR, format!("address of {name}"), format!("{a}/{p}"));
     facts.extend(link.addresses.iter().map(shown));
     facts
 }
@@ -235,7 +241,11 @@ fn lease(cx: &mut Cx<'_>, ctx: &Ctx, leases: &str, prefix: u8, container: &str) 
         let path = format!("{leases}/{}", entry.name);
         if read_text(cx.w, ctx, &path).is_ok_and(|owner| owner == container) {
             let address = Value::volatile(Kind::Address, format!("{}/{prefix}", entry.name));
-            facts.push(Fact { source: Value::volatile(Kind::Path, path), key: "lease".to_owned(), value: address });
+            facts.push(Fact {
+                source: Value::volatile(Kind::Path, path),
+                key: "lease".to_owned(),
+                value: address,
+            });
         }
     }
     facts

@@ -47,7 +47,11 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
             let (inside, rest) = cx.beneath(path).map_err(fail(what))?;
             parents(cx, &inside, path, rest).map_err(fail(what))?;
             let args = || {
-                vec![("target", target.as_str().into()), ("newdirfd", at_cwd()), ("linkpath", path.as_str().into())]
+                vec![
+                    ("target", target.as_str().into()),
+                    ("newdirfd", at_cwd()),
+                    ("linkpath", path.as_str().into()),
+                ]
             };
             match cx.call("symlinkat", args, zero, |w, _| w.symlink(&inside, target, rest)) {
                 Ok(()) => Ok(false),

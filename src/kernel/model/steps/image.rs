@@ -28,7 +28,8 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
             }
         }
         Op::ReadHostKernel => {
-            cx.read("uname", Vec::new, zero, |_, _| Ok(())).map_err(fail(|| "read the host's kernel".to_owned()))?;
+            cx.read("uname", Vec::new, zero, |_, _| Ok(()))
+                .map_err(fail(|| "read the host's kernel".to_owned()))?;
             Ok(false)
         }
         Op::LookForKernel { layers } => {
@@ -36,7 +37,8 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
                 for name in super::look::BOOTABLE {
                     let path = format!("{layer}/{name}");
                     // A missing one is what is looked for.
-                    let _ = cx.read("newfstatat", || path_args(&path), zero, |w, ctx| w.stat(ctx, &path, false));
+                    let _ =
+                        cx.read("newfstatat", || path_args(&path), zero, |w, ctx| w.stat(ctx, &path, false));
                 }
             }
             Ok(false)

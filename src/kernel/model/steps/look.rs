@@ -49,7 +49,9 @@ pub(in crate::kernel::model) fn observe(
             let Ok(host) = w.ctx(runtime) else { return Vec::new() };
             let path = w.cgroups.path(ctx.cgroup, 0);
             let mut facts = vec![fact(&format!("/proc/{who}/cgroup"), "cgroup", format!("0::{path}"))];
-            for file in ["cgroup.procs", "memory.max", "memory.current", "pids.max", "pids.current", "cpu.max"] {
+            for file in
+                ["cgroup.procs", "memory.max", "memory.current", "pids.max", "pids.current", "cpu.max"]
+            {
                 let source = format!("/sys/fs/cgroup{}/{file}", path.trim_end_matches('/'));
                 if let Ok(text) = read_text(w, &host, &source) {
                     let value = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -68,7 +70,9 @@ pub(in crate::kernel::model) fn observe(
             let inside: Vec<Gpid> = w.ns.pids(own).into_iter().map(|(_, g)| g).collect();
             let shown = inside.iter().filter_map(|g| w.procs.get(g));
             match init {
-                Some(_) => shown.map(|p| fact(&format!("/proc/{}/comm", p.pid), "process", p.comm.clone())).collect(),
+                Some(_) => {
+                    shown.map(|p| fact(&format!("/proc/{}/comm", p.pid), "process", p.comm.clone())).collect()
+                }
                 None => Vec::new(),
             }
         }
@@ -91,7 +95,11 @@ fn network(w: &World, ctx: &Ctx) -> Vec<Fact> {
         let port = master.map(|m| format!(", port of {}", m.name)).unwrap_or_default();
         facts.push(fact(GETLINK, format!("link {}", l.name), format!("{kind}, {}{port}", state(w, id))));
         if l.kind != LinkKind::Loopback {
-            facts.push(fact(GETLINK, format!("mac of {}", l.name), Value::volatile(Kind::Mac, show_mac(&l.mac))));
+            facts.push(fact(
+                GETLINK,
+                format!("mac of {}", l.name),
+                Value::volatile(Kind::Mac, show_mac(&l.mac)),
+            ));
         }
         facts.extend(addresses(w, id));
     }

@@ -136,12 +136,13 @@ impl Cx<'_> {
     /// of the image leads out of it. Gives the context and the path within.
     pub fn beneath<'p>(&mut self, path: &'p str) -> Res<(Ctx, &'p str)> {
         let ctx = self.ctx()?;
-        let rest = path.strip_prefix(self.carried.rootfs.as_str()).filter(|_| !self.carried.rootfs.is_empty());
+        let rest =
+            path.strip_prefix(self.carried.rootfs.as_str()).filter(|_| !self.carried.rootfs.is_empty());
         match rest {
-            Some(rest) if !self.carried.pivoted && (rest.is_empty() || rest.starts_with('/')) => {
+            Some(rest) if self.pid != self.runtime && !self.carried.pivoted && rest.starts_with('/') => {
                 let root = self.w.resolve(&ctx, &self.carried.rootfs, true)?;
                 let inside = Ctx { root, cwd: root, ..ctx };
-                Ok((inside, if rest.is_empty() { "/" } else { rest }))
+                Ok((inside, rest))
             }
             _ => Ok((ctx, path)),
         }
@@ -188,15 +189,26 @@ impl Cx<'_> {
         let length = text.len() as i64;
         let wrote = self.call(
             "write",
-            || vec![("fd", Value::volatile(Kind::Fd, id + 3)), ("buf", shown.into()), ("count", length.into())],
+            || {
+                vec![
+                    ("fd", Value::volatile(Kind::Fd, id + 3)),
+                    ("buf", shown.into()),
+                    ("count", length.into()),
+                ]
+            },
             |()| Value::Int(length),
             |w, ctx| w.write_open(ctx, id, text).map(drop),
         );
         let fd = Value::volatile(Kind::Fd, id + 3);
-        self.read("close", || vec![("fd", fd)], zero, |w, _| {
-            w.drop_open(id);
-            Ok(())
-        })?;
+        self.read(
+            "close",
+            || vec![("fd", fd)],
+            zero,
+            |w, _| {
+                w.drop_open(id);
+                Ok(())
+            },
+        )?;
         wrote
     }
 
@@ -274,7 +286,9 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
         | Op::AllowDevices { .. }
         | Op::JoinCgroup { .. }
         | Op::UnshareCgroup => cgroup::apply(op, cx),
-        Op::Clone { .. } | Op::WriteIdMaps { .. } | Op::OpenTerminal | Op::Exec { .. } => process::apply(op, cx),
+        Op::Clone { .. } | Op::WriteIdMaps { .. } | Op::OpenTerminal | Op::Exec { .. } => {
+            process::apply(op, cx)
+        }
         Op::CreateBridge { .. }
         | Op::WriteSysctl { .. }
         | Op::CreateNat { .. }

@@ -251,11 +251,16 @@ fn touch(cx: &mut Cx<'_>, inside: &Ctx, target: &str, rest: &str) -> Res<()> {
         ]
     };
     let flags = OpenFlags { create: true, ..OpenFlags::READ };
-    cx.call("openat", args, |_| Value::volatile(Kind::Fd, 5), |w, _| {
-        let id = w.open(inside, rest, flags, 0o644)?;
-        w.drop_open(id);
-        Ok(())
-    })
+    cx.call(
+        "openat",
+        args,
+        |_| Value::volatile(Kind::Fd, 5),
+        |w, _| {
+            let id = w.open(inside, rest, flags, 0o644)?;
+            w.drop_open(id);
+            Ok(())
+        },
+    )
 }
 
 fn pivot(cx: &mut Cx<'_>, new_root: &str) -> Result<(), Failure> {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use super::{Args, Cx, fail, misplaced, nft};
+use crate::kernel::model::Res;
 use crate::kernel::model::net::{Dnat, LinkKind, Masquerade};
 use crate::kernel::model::process::Ctx;
 use crate::kernel::model::world::World;
-use crate::kernel::model::Res;
 use crate::kernel::{Errno, Failure};
 use crate::network::Subnet;
 use crate::network::names::{mac, parse_mac, show_mac};
@@ -57,7 +57,8 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
             };
             let (own, prefix) = parse_address(&text)
                 .map_err(|e| Failure::new(format!("add an address to {link}: {e}"), None))?;
-            let args = || vec![("link", link.as_str().into()), ("address", Value::volatile(Kind::Address, &text))];
+            let args =
+                || vec![("link", link.as_str().into()), ("address", Value::volatile(Kind::Address, &text))];
             netlink(cx, true, "RTM_NEWADDR", args, |w, ctx| {
                 let id = w.net.find(ctx.ns.net, link).ok_or(Errno::ENODEV)?;
                 w.net.add_address(id, own, prefix)
@@ -200,13 +201,8 @@ fn lease(
     let what = || format!("reserve an address in {leases}");
     let ctx = cx.ctx().map_err(fail(what))?;
     cx.make_dirs(&ctx, leases, leases, 0o755).map_err(fail(what))?;
-    let taken: BTreeSet<Ipv4Addr> = cx
-        .w
-        .read_dir(&ctx, leases)
-        .map_err(fail(what))?
-        .iter()
-        .filter_map(|e| e.name.parse().ok())
-        .collect();
+    let taken: BTreeSet<Ipv4Addr> =
+        cx.w.read_dir(&ctx, leases).map_err(fail(what))?.iter().filter_map(|e| e.name.parse().ok()).collect();
     let address = subnet.lowest_free(gateway, &taken).ok_or_else(|| {
         Failure::new(format!("reserve an address on network {network}: all are taken"), Some(Errno::ENOSPC))
             .hint("remove containers, or use a network with a larger subnet")
@@ -219,8 +215,8 @@ fn lease(
 fn veth(cx: &mut Cx<'_>, host: &str, peer: &str, bridge: &str, mac: &str) -> Result<(), Failure> {
     let what = || format!("make veth pair {host} and {peer}");
     let init = cx.init()?;
-    let own = parse_mac(mac)
-        .ok_or_else(|| Failure::new(format!("{}: {mac:?} is no MAC address", what()), None))?;
+    let own =
+        parse_mac(mac).ok_or_else(|| Failure::new(format!("{}: {mac:?} is no MAC address", what()), None))?;
     let args = || {
         vec![
             ("flags", "NLM_F_CREATE|NLM_F_EXCL".into()),
@@ -245,7 +241,8 @@ fn veth(cx: &mut Cx<'_>, host: &str, peer: &str, bridge: &str, mac: &str) -> Res
 
 /// The redirection that an operation asks for.
 pub(super) fn wanted(op: &Op, known: Option<String>) -> Option<(String, Dnat)> {
-    let Op::PublishPort { table, protocol, host_ip, host_port, container_port, address, container } = op else {
+    let Op::PublishPort { table, protocol, host_ip, host_port, container_port, address, container } = op
+    else {
         return None;
     };
     let to = match address {

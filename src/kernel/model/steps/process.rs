@@ -58,7 +58,12 @@ fn clone(cx: &mut Cx<'_>, namespaces: &[Ns], cgroup: Option<&str>) -> Result<(),
         args
     };
     let pid = cx
-        .call("clone3", args, |pid| Value::volatile(Kind::Pid, pid), |w, _| w.spawn(parent, namespaces, group))
+        .call(
+            "clone3",
+            args,
+            |pid| Value::volatile(Kind::Pid, pid),
+            |w, _| w.spawn(parent, namespaces, group),
+        )
         .map_err(fail(|| "make a process in new namespaces".to_owned()))?;
     standard_streams(cx.w, pid);
     cx.carried.init = Some(pid);
@@ -103,20 +108,25 @@ fn write_id_maps(cx: &mut Cx<'_>, uid: &[IdMap], gid: &[IdMap]) -> Result<(), Fa
                 ("count", Value::Int(length)),
             ]
         };
-        cx.call("write", args, |()| Value::Int(length), |w, _| {
-            let ns = w.process(init)?.ns.user;
-            if ns == w.host_ns.user || maps.is_empty() {
-                return Err(Errno::EPERM);
-            }
-            let Some(Held::User { uid, gid, .. }) = w.ns.held_mut(ns) else { return Err(Errno::EINVAL) };
-            let map = if file == "uid_map" { uid } else { gid };
-            // A map is written once.
-            if !map.is_empty() {
-                return Err(Errno::EPERM);
-            }
-            *map = maps.to_vec();
-            Ok(())
-        })
+        cx.call(
+            "write",
+            args,
+            |()| Value::Int(length),
+            |w, _| {
+                let ns = w.process(init)?.ns.user;
+                if ns == w.host_ns.user || maps.is_empty() {
+                    return Err(Errno::EPERM);
+                }
+                let Some(Held::User { uid, gid, .. }) = w.ns.held_mut(ns) else { return Err(Errno::EINVAL) };
+                let map = if file == "uid_map" { uid } else { gid };
+                // A map is written once.
+                if !map.is_empty() {
+                    return Err(Errno::EPERM);
+                }
+                *map = maps.to_vec();
+                Ok(())
+            },
+        )
         .map_err(fail(|| format!("write {path}")))?;
     }
     // Init becomes root of its namespace, as it does on Linux.
@@ -134,25 +144,34 @@ fn terminal(cx: &mut Cx<'_>) -> Result<(), Failure> {
     let pid = cx.pid;
     let what = || "open a terminal in the container's devpts".to_owned();
     let args = || {
-        vec![("dirfd", super::at_cwd()), ("pathname", "/dev/pts/ptmx".into()), ("flags", "O_RDWR|O_NOCTTY".into())]
+        vec![
+            ("dirfd", super::at_cwd()),
+            ("pathname", "/dev/pts/ptmx".into()),
+            ("flags", "O_RDWR|O_NOCTTY".into()),
+        ]
     };
-    cx.call("openat", args, |_| Value::volatile(Kind::Fd, 3), |w, ctx| {
-        let loc = w.resolve(ctx, "/dev/pts/ptmx", true)?;
-        let there = w.resolve(ctx, "/dev/pts/0", true).is_ok();
-        if !there {
-            let tree = w.fs.tree_mut(loc.node.sb)?;
-            let body = crate::kernel::model::vfs::Body::Char(136, 0);
-            let new = crate::kernel::model::vfs::New { body, mode: 0o620, uid: 0, gid: 0, mtime: 0 };
-            tree.make(TREE_ROOT, "0", new)?;
-        }
-        w.console_tty = true;
-        let both = OpenFlags { write: true, ..OpenFlags::READ };
-        for fd in 0..3 {
-            let open = w.add_open(OpenKind::Tty, None, both);
-            put_fd(w, pid, fd, open);
-        }
-        Ok(())
-    })
+    cx.call(
+        "openat",
+        args,
+        |_| Value::volatile(Kind::Fd, 3),
+        |w, ctx| {
+            let loc = w.resolve(ctx, "/dev/pts/ptmx", true)?;
+            let there = w.resolve(ctx, "/dev/pts/0", true).is_ok();
+            if !there {
+                let tree = w.fs.tree_mut(loc.node.sb)?;
+                let body = crate::kernel::model::vfs::Body::Char(136, 0);
+                let new = crate::kernel::model::vfs::New { body, mode: 0o620, uid: 0, gid: 0, mtime: 0 };
+                tree.make(TREE_ROOT, "0", new)?;
+            }
+            w.console_tty = true;
+            let both = OpenFlags { write: true, ..OpenFlags::READ };
+            for fd in 0..3 {
+                let open = w.add_open(OpenKind::Tty, None, both);
+                put_fd(w, pid, fd, open);
+            }
+            Ok(())
+        },
+    )
     .map_err(fail(what))
 }
 
@@ -187,7 +206,9 @@ fn exec(cx: &mut Cx<'_>, argv: &[String], env: &[String], cwd: &str) -> Result<(
             match errno {
                 Errno::ENOEXEC => failure.hint("the model runs the programs of the image `box`, and scripts"),
                 Errno::ENOENT => failure.status(127).hint("the script's interpreter is missing"),
-                Errno::EACCES => failure.hint("the file, or the interpreter that it names, is not executable"),
+                Errno::EACCES => {
+                    failure.hint("the file, or the interpreter that it names, is not executable")
+                }
                 _ => failure,
             }
         })?;

@@ -1,9 +1,9 @@
 //! Host name, limits, user, capabilities and filter: what init does to itself.
 
 use super::{Cx, fail, misplaced, zero};
+use crate::kernel::Errno;
 use crate::kernel::Failure;
 use crate::kernel::model::cred::{Cap, cap_mask, cap_names};
-use crate::kernel::Errno;
 use crate::plan::Op;
 use crate::plan::op::SeccompProfile;
 use crate::trace::Value;
@@ -22,15 +22,15 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
                     vec![
                         ("pid", Value::Int(0)),
                         ("resource", limit.kind.as_str().into()),
-                        ("new_limit", Value::Text(format!("{{rlim_cur={}, rlim_max={}}}", limit.soft, limit.hard))),
+                        (
+                            "new_limit",
+                            Value::Text(format!("{{rlim_cur={}, rlim_max={}}}", limit.soft, limit.hard)),
+                        ),
                     ]
                 };
                 cx.call("prlimit64", args, zero, |w, ctx| {
-                    let raises = w
-                        .process(pid)?
-                        .limits
-                        .iter()
-                        .any(|l| l.kind == limit.kind && limit.hard > l.hard);
+                    let raises =
+                        w.process(pid)?.limits.iter().any(|l| l.kind == limit.kind && limit.hard > l.hard);
                     if limit.soft > limit.hard {
                         return Err(Errno::EINVAL);
                     }
@@ -135,7 +135,10 @@ fn set_user(cx: &mut Cx<'_>, uid: u32, gid: u32, groups: &[u32]) -> Result<(), F
     let id = |n: u32| Value::Int(i64::from(n));
     let list: Vec<String> = groups.iter().map(u32::to_string).collect();
     let args = || {
-        vec![("size", Value::Int(groups.len() as i64)), ("list", Value::Text(format!("[{}]", list.join(", "))))]
+        vec![
+            ("size", Value::Int(groups.len() as i64)),
+            ("list", Value::Text(format!("[{}]", list.join(", ")))),
+        ]
     };
     cx.call("setgroups", args, zero, |w, ctx| {
         let all = groups.iter().map(|g| w.ns.kgid(ns, *g)).collect::<Result<Vec<_>, _>>()?;

@@ -301,7 +301,7 @@ impl World {
         if lower.is_empty() {
             return Err(Errno::EINVAL);
         }
-        let mut real = |w: &mut World, path: &str| -> Res<Real> {
+        let real = |w: &mut World, path: &str| -> Res<Real> {
             let loc = w.resolve(ctx, path, true)?;
             if w.kind(loc.node)? != FileType::Dir {
                 return Err(Errno::ENOTDIR);
