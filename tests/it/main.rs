@@ -9,3 +9,5 @@ mod fault;
 mod lessons;
 mod run;
 mod support;
+mod userland;
+mod userland_scripts;

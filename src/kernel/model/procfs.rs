@@ -1,0 +1,507 @@
+//! procfs of one pid namespace: every file is made from the kernel's state when
+//! it is opened, proc(5).
+
+use super::Res;
+use super::ns::{KINDS, NsId};
+use super::process::{Ctx, Gpid, Proc};
+use super::vfs::{Attr, Loc, Node, OpenKind, Sb};
+use super::world::{MEMORY, World, escape};
+use crate::kernel::Errno;
+use crate::userland::{Exit, FileType};
+
+/// Inode of the root.
+pub(crate) const ROOT: u64 = 1;
+
+/// Files of the root, numbered from 2.
+const TOP: [&str; 14] = [
+    "self",
+    "mounts",
+    "uptime",
+    "version",
+    "meminfo",
+    "cpuinfo",
+    "sys",
+    "stat",
+    "loadavg",
+    "filesystems",
+    "net",
+    "kcore",
+    "keys",
+    "cmdline",
+];
+/// Files of a process, numbered from 1.
+const OF_PID: [&str; 17] = [
+    "stat",
+    "status",
+    "cmdline",
+    "comm",
+    "cgroup",
+    "mountinfo",
+    "mounts",
+    "environ",
+    "exe",
+    "cwd",
+    "root",
+    "ns",
+    "fd",
+    "uid_map",
+    "gid_map",
+    "limits",
+    "oom_score_adj",
+];
+/// Files below sys, with their directories before them.
+const SYS: [&str; 9] = [
+    "kernel",
+    "net",
+    "net/ipv4",
+    "kernel/hostname",
+    "kernel/ostype",
+    "kernel/osrelease",
+    "net/ipv4/ip_forward",
+    "kernel/pid_max",
+    "kernel/domainname",
+];
+const SYS_BASE: u64 = 0x100;
+const NS_BASE: u64 = 0x400;
+const FD_BASE: u64 = 0x1000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Root,
+    Top(&'static str),
+    Sys(&'static str),
+    Pid(Gpid),
+    OfPid(Gpid, &'static str),
+    Ns(Gpid, usize),
+    Fd(Gpid, i32),
+}
+
+fn place(ino: u64) -> Res<Place> {
+    let (pid, entry) = ((ino >> 32) as Gpid, ino & 0xffff_ffff);
+    let found = if pid == 0 {
+        match entry {
+            ROOT => Some(Place::Root),
+            SYS_BASE.. => SYS.get((entry - SYS_BASE) as usize).map(|s| Place::Sys(s)),
+            _ => TOP.get((entry as usize).wrapping_sub(2)).map(|s| Place::Top(s)),
+        }
+    } else {
+        match entry {
+            0 => Some(Place::Pid(pid)),
+            FD_BASE.. => Some(Place::Fd(pid, (entry - FD_BASE) as i32)),
+            NS_BASE.. => Some(Place::Ns(pid, (entry - NS_BASE) as usize)),
+            _ => OF_PID.get(entry as usize - 1).map(|s| Place::OfPid(pid, s)),
+        }
+    };
+    found.ok_or(Errno::ENOENT)
+}
+
+fn index(table: &[&str], name: &str) -> Res<u64> {
+    table.iter().position(|n| *n == name).map(|i| i as u64).ok_or(Errno::ENOENT)
+}
+
+fn of_pid(pid: Gpid, entry: u64) -> u64 {
+    (pid as u64) << 32 | entry
+}
+
+pub(crate) fn lookup(w: &World, ns: NsId, dir: u64, name: &str, _caller: Gpid) -> Res<u64> {
+    match place(dir)? {
+        Place::Root => match name.parse::<i32>() {
+            Ok(n) => w.ns.find_pid(ns, n).map(|g| of_pid(g, 0)).ok_or(Errno::ENOENT),
+            Err(_) => Ok(index(&TOP, name)? + 2),
+        },
+        Place::Top("sys") => Ok(SYS_BASE + index(&SYS, name)?),
+        Place::Sys(above) => Ok(SYS_BASE + index(&SYS, &format!("{above}/{name}"))?),
+        Place::Pid(pid) => {
+            w.process(pid).map_err(|_| Errno::ENOENT)?;
+            Ok(of_pid(pid, index(&OF_PID, name)? + 1))
+        }
+        Place::OfPid(pid, "ns") => {
+            let at = KINDS.iter().position(|k| k.name() == name).ok_or(Errno::ENOENT)?;
+            Ok(of_pid(pid, NS_BASE + at as u64))
+        }
+        Place::OfPid(pid, "fd") => {
+            let fd: i32 = name.parse().map_err(|_| Errno::ENOENT)?;
+            let p = w.process(pid).map_err(|_| Errno::ENOENT)?;
+            if !p.fds.contains_key(&fd) {
+                return Err(Errno::ENOENT);
+            }
+            Ok(of_pid(pid, FD_BASE + fd as u64))
+        }
+        _ => Err(Errno::ENOTDIR),
+    }
+}
+
+pub(crate) fn parent(ino: u64) -> u64 {
+    match place(ino) {
+        Ok(Place::OfPid(pid, _)) => of_pid(pid, 0),
+        Ok(Place::Ns(pid, _)) => of_pid(pid, 12),
+        Ok(Place::Fd(pid, _)) => of_pid(pid, 13),
+        Ok(Place::Sys(path)) => match path.rsplit_once('/') {
+            Some((above, _)) => SYS_BASE + index(&SYS, above).unwrap_or(0),
+            None => 2 + index(&TOP, "sys").unwrap_or(0),
+        },
+        _ => ROOT,
+    }
+}
+
+pub(crate) fn name_of(w: &World, ns: NsId, ino: u64) -> Option<(u64, String)> {
+    let name = match place(ino).ok()? {
+        Place::Root => return None,
+        Place::Top(name) | Place::OfPid(_, name) => name.to_owned(),
+        Place::Sys(path) => path.rsplit('/').next().unwrap_or(path).to_owned(),
+        Place::Pid(pid) => w.pid_in(pid, ns)?.to_string(),
+        Place::Ns(_, at) => KINDS.get(at)?.name().to_owned(),
+        Place::Fd(_, fd) => fd.to_string(),
+    };
+    Some((parent(ino), name))
+}
+
+fn is_dir(p: Place) -> bool {
+    matches!(
+        p,
+        Place::Root
+            | Place::Pid(_)
+            | Place::Top("sys")
+            | Place::Sys("kernel" | "net" | "net/ipv4")
+            | Place::OfPid(_, "ns" | "fd")
+    )
+}
+
+fn is_link(p: Place) -> bool {
+    matches!(
+        p,
+        Place::Top("self" | "mounts" | "net")
+            | Place::OfPid(_, "exe" | "cwd" | "root")
+            | Place::Ns(..)
+            | Place::Fd(..)
+    )
+}
+
+fn owner(w: &World, p: Place) -> Res<(u32, u32)> {
+    match p {
+        Place::Pid(pid) | Place::OfPid(pid, _) | Place::Ns(pid, _) | Place::Fd(pid, _) => {
+            let p = w.process(pid).map_err(|_| Errno::ENOENT)?;
+            Ok((p.cred.euid, p.cred.egid))
+        }
+        _ => Ok((0, 0)),
+    }
+}
+
+pub(crate) fn attr(w: &World, _ns: NsId, ino: u64) -> Res<Attr> {
+    let p = place(ino)?;
+    let (uid, gid) = owner(w, p)?;
+    let (kind, mode) = if is_dir(p) {
+        (FileType::Dir, if matches!(p, Place::OfPid(_, "fd")) { 0o500 } else { 0o555 })
+    } else if is_link(p) {
+        (FileType::Symlink, 0o777)
+    } else {
+        let mode = match p {
+            Place::OfPid(_, "environ") | Place::Top("kcore") => 0o400,
+            Place::Sys("kernel/ostype" | "kernel/osrelease") => 0o444,
+            Place::Sys(_) | Place::OfPid(_, "comm" | "uid_map" | "gid_map" | "oom_score_adj") => 0o644,
+            _ => 0o444,
+        };
+        (FileType::File, mode)
+    };
+    let nlink = if kind == FileType::Dir { 2 } else { 1 };
+    Ok(Attr { kind, mode, uid, gid, nlink, rdev: (0, 0), size: 0, mtime: w.now_secs() })
+}
+
+pub(crate) fn entries(w: &World, ns: NsId, dir: u64, _ctx: &Ctx) -> Res<Vec<(String, FileType, u64)>> {
+    let kind = |ino: u64| match place(ino) {
+        Ok(p) if is_dir(p) => FileType::Dir,
+        Ok(p) if is_link(p) => FileType::Symlink,
+        _ => FileType::File,
+    };
+    let all: Vec<(String, u64)> = match place(dir)? {
+        Place::Root => {
+            let pids = w.ns.pids(ns).into_iter().map(|(n, g)| (n.to_string(), of_pid(g, 0)));
+            let top = TOP.iter().enumerate().map(|(i, n)| ((*n).to_owned(), i as u64 + 2));
+            pids.chain(top).collect()
+        }
+        Place::Top("sys") => sys_children(""),
+        Place::Sys(above) if is_dir(Place::Sys(above)) => sys_children(above),
+        Place::Pid(pid) => {
+            w.process(pid).map_err(|_| Errno::ENOENT)?;
+            OF_PID.iter().enumerate().map(|(i, n)| ((*n).to_owned(), of_pid(pid, i as u64 + 1))).collect()
+        }
+        Place::OfPid(pid, "ns") => {
+            let names = KINDS.iter().enumerate();
+            names.map(|(i, k)| (k.name().to_owned(), of_pid(pid, NS_BASE + i as u64))).collect()
+        }
+        Place::OfPid(pid, "fd") => {
+            let p = w.process(pid).map_err(|_| Errno::ENOENT)?;
+            p.fds.keys().map(|fd| (fd.to_string(), of_pid(pid, FD_BASE + *fd as u64))).collect()
+        }
+        _ => return Err(Errno::ENOTDIR),
+    };
+    Ok(all.into_iter().map(|(name, ino)| (name, kind(ino), ino)).collect())
+}
+
+fn sys_children(above: &str) -> Vec<(String, u64)> {
+    let child = |path: &'static str| match above {
+        "" => (!path.contains('/')).then_some(path),
+        dir => path.strip_prefix(dir)?.strip_prefix('/').filter(|rest| !rest.contains('/')),
+    };
+    let all = SYS.iter().enumerate();
+    all.filter_map(|(i, p)| child(p).map(|name| (name.to_owned(), SYS_BASE + i as u64))).collect()
+}
+
+/// Whether reading the node gives text made on the spot.
+pub(crate) fn is_generated(w: &World, node: Node) -> bool {
+    matches!(w.fs.sb(node.sb), Ok(Sb::Proc(_) | Sb::Cgroup(_)))
+}
+
+/// The descriptor that a node of `/proc/PID/fd` stands for.
+pub(crate) fn fd_link(node: Node, w: &World) -> Option<(Gpid, i32)> {
+    match (w.fs.sb(node.sb), place(node.ino)) {
+        (Ok(Sb::Proc(_)), Ok(Place::Fd(pid, fd))) => Some((pid, fd)),
+        _ => None,
+    }
+}
+
+/// Links that lead to a place without going through its name.
+pub(crate) fn magic(w: &World, node: Node) -> Res<Option<Loc>> {
+    if !matches!(w.fs.sb(node.sb), Ok(Sb::Proc(_))) {
+        return Ok(None);
+    }
+    let (pid, what) = match place(node.ino)? {
+        Place::OfPid(pid, what @ ("cwd" | "root")) => (pid, what),
+        // The link itself: open(2) takes it from there.
+        Place::Fd(pid, fd) => {
+            let open = w.fd(pid, fd).map_err(|_| Errno::ENOENT)?;
+            let file = w.open_file(open)?;
+            let through = matches!(file.kind, OpenKind::Node(_));
+            return Ok(Some(match file.loc.filter(|_| through) {
+                Some(loc) => loc,
+                None => Loc { mount: mount_of(w, node).ok_or(Errno::ENOENT)?, node },
+            }));
+        }
+        _ => return Ok(None),
+    };
+    let p = w.process(pid).map_err(|_| Errno::ENOENT)?;
+    Ok(Some(if what == "cwd" { p.cwd } else { p.root }))
+}
+
+fn mount_of(w: &World, node: Node) -> Option<u32> {
+    w.mounts.all().find(|m| m.sb == node.sb).map(|m| m.id)
+}
+
+pub(crate) fn read_link(w: &World, ns: NsId, ino: u64, ctx: &Ctx) -> Res<String> {
+    let at = place(ino)?;
+    Ok(match at {
+        Place::Top("self") => w.pid_in(ctx.pid, ns).ok_or(Errno::ENOENT)?.to_string(),
+        Place::Top(name @ ("mounts" | "net")) => format!("self/{name}"),
+        Place::OfPid(pid, what @ ("exe" | "cwd" | "root")) => {
+            let p = w.process(pid).map_err(|_| Errno::ENOENT)?;
+            match what {
+                "exe" if p.exe.is_empty() => return Err(Errno::ENOENT),
+                "exe" => p.exe.clone(),
+                _ => {
+                    let loc = if what == "cwd" { p.cwd } else { p.root };
+                    w.path_from(ctx.root, loc).unwrap_or_else(|| "/".to_owned())
+                }
+            }
+        }
+        Place::Ns(pid, at) => {
+            let kind = KINDS.get(at).ok_or(Errno::ENOENT)?;
+            let p = w.process(pid).map_err(|_| Errno::ENOENT)?;
+            format!("{}:[{}]", kind.name(), p.ns.get(*kind))
+        }
+        Place::Fd(pid, fd) => {
+            let open = w.fd(pid, fd).map_err(|_| Errno::ENOENT)?;
+            let file = w.open_file(open)?;
+            match (&file.kind, file.loc) {
+                (OpenKind::Tty, _) => "/dev/pts/0".to_owned(),
+                (OpenKind::PipeRead(p) | OpenKind::PipeWrite(p), None) => format!("pipe:[{}]", 10_000 + p),
+                (OpenKind::HostIn | OpenKind::HostOut(_), _) => format!("pipe:[{}]", 9_000 + fd),
+                (OpenKind::Listener(s) | OpenKind::Conn(s, _), _) => format!("socket:[{}]", 20_000 + s),
+                (_, Some(loc)) => file_path(w, ctx, loc),
+                _ => "anon_inode:[unknown]".to_owned(),
+            }
+        }
+        _ => return Err(Errno::EINVAL),
+    })
+}
+
+fn file_path(w: &World, ctx: &Ctx, loc: Loc) -> String {
+    w.path_from(ctx.root, loc).unwrap_or_else(|| "/".to_owned())
+}
+
+pub(crate) fn content(w: &World, ns: NsId, ino: u64, ctx: &Ctx) -> Res<Vec<u8>> {
+    let text = match place(ino)? {
+        Place::Top(name) => top(w, name),
+        Place::Sys(path) => {
+            let value = match path {
+                "kernel/hostname" => w.ns.hostname(ctx.ns.uts).to_owned(),
+                "kernel/domainname" => "(none)".to_owned(),
+                "kernel/pid_max" => "4194304".to_owned(),
+                "net/ipv4/ip_forward" => {
+                    u8::from(w.net.stacks.get(&ctx.ns.net).is_some_and(|s| s.forward)).to_string()
+                }
+                _ => w.sysctls.get(path).cloned().ok_or(Errno::EIO)?,
+            };
+            value + "\n"
+        }
+        Place::OfPid(pid, name) => {
+            let p = w.process(pid).map_err(|_| Errno::ESRCH)?;
+            return Ok(of_process(w, ns, p, name, ctx));
+        }
+        _ => return Err(Errno::EINVAL),
+    };
+    Ok(text.into_bytes())
+}
+
+fn top(w: &World, name: &str) -> String {
+    let seconds = w.micros / 10_000;
+    match name {
+        "uptime" => format!("{0}.{1:02} {0}.{1:02}\n", seconds / 100, seconds % 100),
+        "version" => format!("Linux version {} (the modelled kernel of glassbox)\n", super::kernel::RELEASE),
+        "meminfo" => {
+            let used = w.memory_of(0);
+            let free = MEMORY.saturating_sub(used) / 1024;
+            format!(
+                "MemTotal:       {:>8} kB\nMemFree:        {free:>8} kB\nMemAvailable:   {free:>8} kB\n",
+                MEMORY / 1024
+            )
+        }
+        "cpuinfo" => "processor\t: 0\nmodel name\t: modelled\n\n".to_owned(),
+        "stat" => "cpu  0 0 0 0 0 0 0 0 0 0\n".to_owned(),
+        "loadavg" => "0.00 0.00 0.00 1/1 1\n".to_owned(),
+        "filesystems" => {
+            "nodev\tproc\nnodev\tsysfs\nnodev\ttmpfs\nnodev\tcgroup2\nnodev\tdevpts\nnodev\tmqueue\n\
+             nodev\toverlay\n\text4\n"
+                .to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+fn of_process(w: &World, ns: NsId, p: &Proc, name: &str, ctx: &Ctx) -> Vec<u8> {
+    let pid = w.pid_in(p.pid, ns).unwrap_or(0);
+    let ppid = w.pid_in(p.ppid, ns).unwrap_or(0);
+    let state = match (p.exit, p.stopped) {
+        (Some(_), _) => 'Z',
+        (None, true) => 'T',
+        (None, false) if p.pid == ctx.pid => 'R',
+        _ => 'S',
+    };
+    let zero = |words: &[String]| words.iter().flat_map(|w| w.bytes().chain([0])).collect::<Vec<u8>>();
+    let text = match name {
+        "cmdline" => return if p.exit.is_some() { Vec::new() } else { zero(&p.argv) },
+        "environ" => return zero(&p.env),
+        "comm" => format!("{}\n", p.comm),
+        "stat" => {
+            let pgid = w.pid_in(p.pgid, ns).unwrap_or(0);
+            let code = match p.exit {
+                Some(Exit::Code(c)) => i32::from(c) << 8,
+                Some(Exit::Signal(s)) => s,
+                None => 0,
+            };
+            // The 52 fields of proc_pid_stat(5); what the model lacks is 0.
+            let tty = if w.console_tty { 34816 } else { 0 };
+            format!(
+                "{pid} ({}) {state} {ppid} {pgid} {pgid} {tty} -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 {} {} {} \
+                 18446744073709551615{} {code}\n",
+                p.comm,
+                p.start / 10_000,
+                p.rss,
+                p.rss / 4096,
+                " 0".repeat(26)
+            )
+        }
+        "status" => status(w, p, (pid, ppid, state), ctx),
+        "cgroup" => {
+            format!("0::{}\n", w.cgroups.path(p.cgroup, w.ns.cgroup_root(ctx.ns.cgroup)))
+        }
+        "mountinfo" => w.mountinfo(p.ns.mnt, p.root).iter().map(|l| format!("{l}\n")).collect(),
+        "mounts" => w
+            .mounts
+            .of(p.ns.mnt)
+            .filter_map(|m| {
+                let path = w.path_from(p.root, Loc { mount: m.id, node: m.root })?;
+                let (source, flags) = (escape(&m.source), m.flags.text());
+                let options =
+                    m.sb_options.strip_prefix("rw").or(m.sb_options.strip_prefix("ro")).unwrap_or("");
+                Some(format!("{source} {} {} {flags}{options} 0 0\n", escape(&path), m.fstype))
+            })
+            .collect(),
+        "uid_map" | "gid_map" => id_map(w, p, name),
+        "limits" => p.limits.iter().map(|l| format!("{:<25} {:<20} {}\n", l.kind, l.soft, l.hard)).collect(),
+        "oom_score_adj" => "0\n".to_owned(),
+        _ => String::new(),
+    };
+    text.into_bytes()
+}
+
+fn id_map(w: &World, p: &Proc, name: &str) -> String {
+    match w.ns.held(p.ns.user) {
+        Some(super::ns::Held::User { uid, gid, .. }) => {
+            let maps = if name == "uid_map" { uid } else { gid };
+            maps.iter().map(|m| format!("{:>10} {:>10} {:>10}\n", m.container, m.host, m.size)).collect()
+        }
+        _ => String::new(),
+    }
+}
+
+/// `/proc/PID/status` of a process, as its reader would see it.
+pub(crate) fn status_text(w: &World, pid: Gpid, ctx: &Ctx) -> Option<String> {
+    let p = w.procs.get(&pid)?;
+    Some(status(w, p, (w.pid_in(pid, ctx.ns.pid)?, 0, if p.exit.is_some() { 'Z' } else { 'R' }), ctx))
+}
+
+fn status(w: &World, p: &Proc, (pid, ppid, state): (i32, i32, char), ctx: &Ctx) -> String {
+    let word = match state {
+        'Z' => "zombie",
+        'T' => "stopped",
+        'R' => "running",
+        _ => "sleeping",
+    };
+    let user = ctx.cred.user_ns;
+    let (uid, euid) = (w.ns.uid_in(user, p.cred.uid), w.ns.uid_in(user, p.cred.euid));
+    let (gid, egid) = (w.ns.gid_in(user, p.cred.gid), w.ns.gid_in(user, p.cred.egid));
+    let groups: Vec<String> = p.cred.groups.iter().map(|g| w.ns.gid_in(user, *g).to_string()).collect();
+    let nspid: Vec<String> = p.pids.iter().rev().map(|(_, n)| n.to_string()).collect();
+    format!(
+        "Name:\t{}\nUmask:\t{:04o}\nState:\t{state} ({word})\nTgid:\t{pid}\nPid:\t{pid}\nPPid:\t{ppid}\n\
+         Uid:\t{uid}\t{euid}\t{euid}\t{euid}\nGid:\t{gid}\t{egid}\t{egid}\t{egid}\nGroups:\t{} \n\
+         NSpid:\t{}\nVmRSS:\t{} kB\nThreads:\t1\nSigIgn:\t{:016x}\nCapInh:\t{:016x}\nCapPrm:\t{:016x}\n\
+         CapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t{}\n",
+        p.comm,
+        p.umask,
+        groups.join(" "),
+        nspid.join("\t"),
+        p.rss / 1024,
+        p.ignored,
+        p.cred.inheritable,
+        p.cred.permitted,
+        p.cred.effective,
+        p.cred.bounding,
+        p.cred.ambient,
+        u8::from(p.cred.no_new_privs),
+        if p.cred.seccomp.is_some() { 2 } else { 0 }
+    )
+}
+
+pub(crate) fn write(w: &mut World, _ns: NsId, ino: u64, ctx: &Ctx, bytes: &[u8]) -> Res<()> {
+    let text = String::from_utf8_lossy(bytes).trim().to_owned();
+    match place(ino)? {
+        Place::Sys("kernel/hostname") => w.set_hostname(ctx, &text),
+        Place::Sys("net/ipv4/ip_forward") => {
+            if !w.capable_over(ctx, ctx.ns.net, super::cred::Cap::NET_ADMIN) {
+                return Err(Errno::EPERM);
+            }
+            let on = text.parse::<i32>().map_err(|_| Errno::EINVAL)? != 0;
+            if let Some(stack) = w.net.stacks.get_mut(&ctx.ns.net) {
+                stack.forward = on;
+            }
+            Ok(())
+        }
+        Place::OfPid(pid, "comm") => {
+            w.process_mut(pid)?.comm = text.chars().take(15).collect();
+            Ok(())
+        }
+        Place::OfPid(_, "oom_score_adj") => Ok(()),
+        _ => Err(Errno::EPERM),
+    }
+}

@@ -1,0 +1,629 @@
+//! The modelled kernel's side of [`Sys`]: a handle to the world and a process
+//! number. The world is borrowed for one call at a time and never across an
+//! await, so that a borrow can never meet another.
+
+use std::future::{Future, poll_fn};
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+use std::task::Poll;
+
+use super::Res;
+use super::cred::Cap;
+use super::net::Side;
+use super::process::{Ctx, Gpid, Shared, Signal};
+use super::vfs::{OpenKind, Options, ReadOutcome};
+use super::world::World;
+use crate::kernel::Errno;
+use crate::userland::{
+    DirEntry, Exit, Fd, FileType, FsUse, LinkInfo, OpenFlags, Pid, RouteInfo, Stat, Sys, SysResult, Uname,
+};
+
+/// How many calls a process makes before it leaves the others a turn.
+const QUANTUM: u64 = 256;
+/// How long an unanswered packet is waited for when the caller sets no limit.
+const CONNECT_TIMEOUT_MS: u64 = 127_000;
+
+/// One process's view of the modelled kernel.
+#[derive(Clone)]
+pub struct ModelSys {
+    shared: Rc<Shared>,
+    pid: Gpid,
+}
+
+impl std::fmt::Debug for ModelSys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModelSys").field("pid", &self.pid).finish_non_exhaustive()
+    }
+}
+
+impl ModelSys {
+    pub(crate) fn new(shared: Rc<Shared>, pid: Gpid) -> ModelSys {
+        ModelSys { shared, pid }
+    }
+
+    /// One call. It takes a microsecond of virtual time.
+    fn with<T>(&self, f: impl FnOnce(&mut World, Gpid) -> Res<T>) -> Res<T> {
+        let mut world = self.shared.world.borrow_mut();
+        world.progress += 1;
+        world.micros = world.micros.saturating_add(1);
+        f(&mut world, self.pid)
+    }
+
+    fn call<T>(&self, f: impl FnOnce(&mut World, &Ctx) -> Res<T>) -> Res<T> {
+        self.with(|w, pid| {
+            let ctx = w.ctx(pid)?;
+            f(w, &ctx)
+        })
+    }
+
+    /// Tries again at each turn until it neither blocks (`None`) nor is past its
+    /// time limit. A process that a signal is about to end does not return.
+    async fn block<T>(
+        &self,
+        limit_ms: Option<u64>,
+        late: impl Fn() -> Res<T>,
+        mut attempt: impl FnMut(&mut World, &Ctx) -> Res<Option<T>>,
+    ) -> Res<T> {
+        let mut until = None;
+        let mut turn = false;
+        poll_fn(|_| {
+            let mut world = self.shared.world.borrow_mut();
+            let w = &mut *world;
+            let Ok(ctx) = w.ctx(self.pid) else { return Poll::Pending };
+            if w.procs.get(&self.pid).is_none_or(|p| p.fatal.is_some()) {
+                return Poll::Pending;
+            }
+            // Busy processes take turns.
+            if !turn && w.progress % QUANTUM == 0 {
+                turn = true;
+                w.progress += 1;
+                return Poll::Pending;
+            }
+            let tried = attempt(w, &ctx);
+            let result = match tried {
+                // A caught signal interrupts what would block.
+                Ok(None) if w.procs.get(&self.pid).is_some_and(|p| p.pending != 0) => Err(Errno::EINTR),
+                Ok(None) => {
+                    let at = *until.get_or_insert_with(|| {
+                        limit_ms.map(|ms| w.micros.saturating_add(ms.saturating_mul(1000)))
+                    });
+                    if at.is_none_or(|at| w.micros < at) {
+                        if let Some(p) = w.procs.get_mut(&self.pid) {
+                            p.wake = at;
+                        }
+                        return Poll::Pending;
+                    }
+                    late()
+                }
+                Ok(Some(value)) => Ok(value),
+                Err(e) => Err(e),
+            };
+            w.progress += 1;
+            w.micros = w.micros.saturating_add(1);
+            if let Some(p) = w.procs.get_mut(&self.pid) {
+                p.wake = None;
+            }
+            Poll::Ready(result)
+        })
+        .await
+    }
+
+    async fn wait_until<T>(&self, attempt: impl FnMut(&mut World, &Ctx) -> Res<Option<T>>) -> Res<T> {
+        self.block(None, || Err(Errno::ETIMEDOUT), attempt).await
+    }
+
+    /// What a silent network does: the caller waits its time out.
+    async fn time_out(&self, limit_ms: u64) {
+        let _ = self.block(Some(limit_ms), || Ok(()), |_, _| Ok(None)).await;
+    }
+}
+
+/// Opening the other end of a fifo releases both.
+fn fifo_ready(w: &mut World, fd: usize, opens: u64) -> Res<Option<()>> {
+    let (pipe, reads) = match w.open_file(fd)?.kind {
+        OpenKind::PipeRead(p) => (p, true),
+        OpenKind::PipeWrite(p) => (p, false),
+        _ => return Ok(Some(())),
+    };
+    let pipe = w.pipe_mut(pipe)?;
+    let (there, opened) =
+        if reads { (pipe.writers, pipe.writer_opens) } else { (pipe.readers, pipe.reader_opens) };
+    Ok((there > 0 || opened > opens).then_some(()))
+}
+
+fn other_opens(w: &mut World, open: usize) -> Option<u64> {
+    let (pipe, reads) = match w.open_file(open).ok()?.kind {
+        OpenKind::PipeRead(p) => (p, true),
+        OpenKind::PipeWrite(p) => (p, false),
+        _ => return None,
+    };
+    let pipe = w.pipe_mut(pipe).ok()?;
+    Some(if reads { pipe.writer_opens } else { pipe.reader_opens })
+}
+
+impl Sys for ModelSys {
+    async fn open(&self, path: &str, flags: OpenFlags, mode: u32) -> SysResult<Fd> {
+        let both = flags.read && flags.write;
+        let (fd, fifo) = self.call(|w, ctx| {
+            let open = w.open(ctx, path, flags, mode)?;
+            let named = w.open_file(open)?.loc.is_some() && !both;
+            let fifo = if named { other_opens(w, open) } else { None };
+            let fd = w.add_fd(ctx.pid, open)?;
+            Ok((fd, fifo.map(|opens| (open, opens))))
+        })?;
+        if let Some((open, opens)) = fifo {
+            self.wait_until(|w, _| fifo_ready(w, open, opens)).await?;
+        }
+        Ok(fd)
+    }
+
+    fn close(&self, fd: Fd) -> SysResult<()> {
+        self.with(|w, pid| w.close(pid, fd))
+    }
+
+    async fn read(&self, fd: Fd, max: usize) -> SysResult<Vec<u8>> {
+        self.wait_until(|w, ctx| {
+            let open = w.fd(ctx.pid, fd)?;
+            Ok(match w.read_open(ctx, open, max)? {
+                ReadOutcome::Data(data) => Some(data),
+                ReadOutcome::Block => None,
+            })
+        })
+        .await
+    }
+
+    async fn write(&self, fd: Fd, data: &[u8]) -> SysResult<()> {
+        let mut done = 0;
+        loop {
+            let wrote = self
+                .wait_until(|w, ctx| {
+                    let open = w.fd(ctx.pid, fd)?;
+                    w.write_open(ctx, open, &data[done..])
+                })
+                .await;
+            match wrote {
+                Ok(count) => done += count,
+                Err(Errno::EPIPE) => {
+                    self.with(|w, pid| {
+                        // As if the kernel sent it, and process 1 is immune.
+                        let own = w.ctx(pid)?;
+                        w.send(pid, Signal::PIPE, Some(&own));
+                        Ok(())
+                    })?;
+                    // A process that the signal ends stays here.
+                    self.wait_until(|_, _| Ok(Some(()))).await?;
+                    return Err(Errno::EPIPE);
+                }
+                Err(e) => return Err(e),
+            }
+            if done >= data.len() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn seek(&self, fd: Fd, to: u64) -> SysResult<()> {
+        self.with(|w, pid| {
+            let open = w.fd(pid, fd)?;
+            w.seek_open(open, to)
+        })
+    }
+
+    fn truncate(&self, path: &str, size: u64) -> SysResult<()> {
+        self.call(|w, ctx| w.truncate(ctx, path, size))
+    }
+
+    fn dup2(&self, from: Fd, to: Fd) -> SysResult<()> {
+        self.with(|w, pid| w.dup2(pid, from, to))
+    }
+
+    fn pipe(&self) -> SysResult<(Fd, Fd)> {
+        self.with(|w, pid| {
+            let pipe = w.add_pipe();
+            let read = w.add_open(OpenKind::PipeRead(pipe), None, OpenFlags::READ);
+            let flags = OpenFlags { write: true, ..OpenFlags::default() };
+            let write = w.add_open(OpenKind::PipeWrite(pipe), None, flags);
+            let first = match w.add_fd(pid, read) {
+                Ok(fd) => fd,
+                Err(e) => {
+                    w.drop_open(write);
+                    return Err(e);
+                }
+            };
+            match w.add_fd(pid, write) {
+                Ok(second) => Ok((first, second)),
+                Err(e) => {
+                    w.close(pid, first)?;
+                    Err(e)
+                }
+            }
+        })
+    }
+
+    fn isatty(&self, fd: Fd) -> bool {
+        self.with(|w, pid| {
+            let open = w.fd(pid, fd)?;
+            Ok(matches!(w.open_file(open)?.kind, OpenKind::Tty))
+        })
+        .unwrap_or(false)
+    }
+
+    fn stat(&self, path: &str) -> SysResult<Stat> {
+        self.call(|w, ctx| w.stat(ctx, path, true))
+    }
+
+    fn lstat(&self, path: &str) -> SysResult<Stat> {
+        self.call(|w, ctx| w.stat(ctx, path, false))
+    }
+
+    fn fstat(&self, fd: Fd) -> SysResult<Stat> {
+        self.call(|w, ctx| {
+            let open = w.fd(ctx.pid, fd)?;
+            let file = w.open_file(open)?;
+            match (file.loc, &file.kind) {
+                (Some(loc), _) => w.stat_of(ctx, loc),
+                (None, kind) => {
+                    let kind = match kind {
+                        OpenKind::Tty => FileType::Char,
+                        OpenKind::Listener(_) | OpenKind::Conn(..) => FileType::Socket,
+                        _ => FileType::Fifo,
+                    };
+                    let rdev = if kind == FileType::Char { (136, 0) } else { (0, 0) };
+                    let attr = super::vfs::Attr {
+                        kind,
+                        mode: 0o620,
+                        uid: ctx.cred.euid,
+                        gid: ctx.cred.egid,
+                        nlink: 1,
+                        rdev,
+                        size: 0,
+                        mtime: w.now_secs(),
+                    };
+                    Ok(w.stat_from(ctx, 0, 10_000 + open as u64, &attr))
+                }
+            }
+        })
+    }
+
+    fn executable(&self, path: &str) -> SysResult<()> {
+        self.call(|w, ctx| {
+            let loc = w.resolve(ctx, path, true)?;
+            let attr = w.attr(loc.node)?;
+            w.may(ctx, &attr, super::vfs::EXEC)
+        })
+    }
+
+    fn read_dir(&self, path: &str) -> SysResult<Vec<DirEntry>> {
+        self.call(|w, ctx| w.read_dir(ctx, path))
+    }
+
+    fn read_link(&self, path: &str) -> SysResult<String> {
+        self.call(|w, ctx| w.read_link(ctx, path))
+    }
+
+    fn mkdir(&self, path: &str, mode: u32) -> SysResult<()> {
+        self.call(|w, ctx| w.mkdir(ctx, path, mode))
+    }
+
+    fn rmdir(&self, path: &str) -> SysResult<()> {
+        self.call(|w, ctx| w.rmdir(ctx, path))
+    }
+
+    fn unlink(&self, path: &str) -> SysResult<()> {
+        self.call(|w, ctx| w.unlink(ctx, path))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> SysResult<()> {
+        self.call(|w, ctx| w.rename(ctx, from, to))
+    }
+
+    fn link(&self, from: &str, to: &str) -> SysResult<()> {
+        self.call(|w, ctx| w.link(ctx, from, to))
+    }
+
+    fn symlink(&self, target: &str, path: &str) -> SysResult<()> {
+        self.call(|w, ctx| w.symlink(ctx, target, path))
+    }
+
+    fn mknod(&self, path: &str, kind: FileType, mode: u32, major: u32, minor: u32) -> SysResult<()> {
+        self.call(|w, ctx| w.mknod(ctx, path, kind, mode, (major, minor)))
+    }
+
+    fn chmod(&self, path: &str, mode: u32) -> SysResult<()> {
+        self.call(|w, ctx| w.chmod(ctx, path, mode))
+    }
+
+    fn chown(&self, path: &str, uid: u32, gid: u32, nofollow: bool) -> SysResult<()> {
+        self.call(|w, ctx| w.chown(ctx, path, uid, gid, nofollow))
+    }
+
+    fn set_times(&self, path: &str, mtime: Option<i64>) -> SysResult<()> {
+        self.call(|w, ctx| w.set_times(ctx, path, mtime))
+    }
+
+    fn fs_use(&self, path: &str) -> SysResult<FsUse> {
+        self.call(|w, ctx| w.fs_use(ctx, path))
+    }
+
+    fn getpid(&self) -> Pid {
+        self.call(|w, ctx| w.pid_in(ctx.pid, ctx.ns.pid).ok_or(Errno::ESRCH)).unwrap_or(0)
+    }
+
+    fn getppid(&self) -> Pid {
+        self.call(|w, ctx| {
+            let parent = w.process(ctx.pid)?.ppid;
+            Ok(w.pid_in(parent, ctx.ns.pid).unwrap_or(0))
+        })
+        .unwrap_or(0)
+    }
+
+    fn chdir(&self, path: &str) -> SysResult<()> {
+        self.with(|w, pid| w.chdir(pid, path))
+    }
+
+    fn getcwd(&self) -> SysResult<String> {
+        self.call(|w, ctx| w.get_cwd(ctx))
+    }
+
+    fn umask(&self, mask: u32) -> u32 {
+        self.with(|w, pid| Ok(std::mem::replace(&mut w.process_mut(pid)?.umask, mask & 0o777)))
+            .unwrap_or(0o022)
+    }
+
+    fn fork<F, Fut>(&self, child: F) -> SysResult<Pid>
+    where
+        F: FnOnce(Self) -> Fut + 'static,
+        Fut: Future<Output = u8> + 'static,
+    {
+        let (gpid, pid) = self.call(|w, ctx| {
+            let child = w.spawn(ctx.pid, &[], None)?;
+            Ok((child, w.pid_in(child, ctx.ns.pid).unwrap_or(0)))
+        })?;
+        let sys = ModelSys::new(self.shared.clone(), gpid);
+        // The closure runs in the child, at the child's first turn.
+        let task = Box::pin(async move { child(sys).await });
+        self.shared.started.borrow_mut().push((gpid, task));
+        Ok(pid)
+    }
+
+    async fn exec(&self, path: &str, argv: &[String], env: &[String]) -> Errno {
+        let image = self.call(|w, ctx| {
+            let image = w.find_image(ctx, path, argv, env)?;
+            w.become_image(ctx.pid, &image)?;
+            Ok(image)
+        });
+        let image = match image {
+            Ok(image) => image,
+            Err(e) => return e,
+        };
+        self.shared.start(self.pid, image);
+        // The scheduler lets this future go.
+        std::future::pending().await
+    }
+
+    async fn wait(&self, pid: Option<Pid>) -> SysResult<(Pid, Exit)> {
+        self.wait_until(|w, ctx| w.try_wait(ctx.pid, pid)).await
+    }
+
+    fn reap(&self) -> Option<(Pid, Exit)> {
+        self.with(|w, pid| w.try_wait(pid, None)).ok().flatten()
+    }
+
+    fn kill(&self, pid: Pid, signal: i32) -> SysResult<()> {
+        self.call(|w, ctx| w.kill(ctx, pid, signal))
+    }
+
+    fn ignore_signal(&self, signal: i32, ignore: bool) -> SysResult<()> {
+        if !(1..=64).contains(&signal) || matches!(signal, 9 | 19) {
+            return Err(Errno::EINVAL);
+        }
+        self.with(|w, pid| {
+            let p = w.process_mut(pid)?;
+            let bit = Signal(signal).bit();
+            p.ignored = if ignore { p.ignored | bit } else { p.ignored & !bit };
+            p.caught &= !bit;
+            Ok(())
+        })
+    }
+
+    fn catch_signal(&self, signal: i32) -> SysResult<()> {
+        if !(1..=64).contains(&signal) || matches!(signal, 9 | 19) {
+            return Err(Errno::EINVAL);
+        }
+        self.with(|w, pid| {
+            let p = w.process_mut(pid)?;
+            p.caught |= Signal(signal).bit();
+            p.ignored &= !Signal(signal).bit();
+            Ok(())
+        })
+    }
+
+    fn caught_signals(&self) -> Vec<i32> {
+        let pending = self.with(|w, pid| Ok(std::mem::take(&mut w.process_mut(pid)?.pending))).unwrap_or(0);
+        (1..=64).filter(|n| pending & Signal(*n).bit() != 0).collect()
+    }
+
+    fn grow(&self, bytes: u64) -> SysResult<()> {
+        self.call(|w, ctx| {
+            w.charge(ctx, bytes)?;
+            let p = w.process_mut(ctx.pid)?;
+            p.rss = p.rss.saturating_add(bytes);
+            Ok(())
+        })
+    }
+
+    async fn sleep(&self, millis: u64) {
+        self.time_out(millis).await;
+    }
+
+    fn now(&self) -> (i64, u32) {
+        let world = self.shared.world.borrow();
+        (world.now_secs(), (world.micros % 1_000_000) as u32 * 1000)
+    }
+
+    fn ids(&self) -> (u32, u32, u32, u32, Vec<u32>) {
+        self.call(|w, ctx| {
+            let (c, ns) = (&ctx.cred, ctx.cred.user_ns);
+            let groups = c.groups.iter().map(|g| w.ns.gid_in(ns, *g)).collect();
+            let (uid, euid) = (w.ns.uid_in(ns, c.uid), w.ns.uid_in(ns, c.euid));
+            Ok((uid, euid, w.ns.gid_in(ns, c.gid), w.ns.gid_in(ns, c.egid), groups))
+        })
+        .unwrap_or((65534, 65534, 65534, 65534, Vec::new()))
+    }
+
+    fn hostname(&self) -> String {
+        self.call(|w, ctx| Ok(w.ns.hostname(ctx.ns.uts).to_owned())).unwrap_or_default()
+    }
+
+    fn set_hostname(&self, name: &str) -> SysResult<()> {
+        self.call(|w, ctx| w.set_hostname(ctx, name))
+    }
+
+    fn uname(&self) -> Uname {
+        Uname {
+            sysname: "Linux".to_owned(),
+            nodename: self.hostname(),
+            release: super::kernel::RELEASE.to_owned(),
+            version: "#1 glassbox model".to_owned(),
+            machine: "x86_64".to_owned(),
+        }
+    }
+
+    fn mount(&self, source: &str, target: &str, fstype: &str, options: &str) -> SysResult<()> {
+        let options = Options::parse(options.split(','));
+        self.call(|w, ctx| w.mount(ctx, source, target, fstype, &options))
+    }
+
+    fn umount(&self, target: &str) -> SysResult<()> {
+        self.call(|w, ctx| w.umount(ctx, target, false))
+    }
+
+    fn links(&self) -> SysResult<Vec<LinkInfo>> {
+        self.call(|w, ctx| Ok(w.net.link_infos(ctx.ns.net)))
+    }
+
+    fn routes(&self) -> SysResult<Vec<RouteInfo>> {
+        self.call(|w, ctx| Ok(w.net.route_infos(ctx.ns.net)))
+    }
+
+    fn set_link_up(&self, link: &str, up: bool) -> SysResult<()> {
+        self.call(|w, ctx| {
+            w.may_admin_net(ctx)?;
+            let id = w.net.find(ctx.ns.net, link).ok_or(Errno::ENODEV)?;
+            w.net.set_up(id, up)
+        })
+    }
+
+    fn add_address(&self, link: &str, address: Ipv4Addr, prefix: u8) -> SysResult<()> {
+        self.call(|w, ctx| {
+            w.may_admin_net(ctx)?;
+            let id = w.net.find(ctx.ns.net, link).ok_or(Errno::ENODEV)?;
+            w.net.add_address(id, address, prefix)
+        })
+    }
+
+    async fn ping(&self, to: Ipv4Addr, _seq: u16, timeout_ms: u64) -> SysResult<u64> {
+        let sent = self.call(|w, ctx| {
+            if !w.capable_over(ctx, ctx.ns.net, Cap::NET_RAW) {
+                return Err(Errno::EPERM);
+            }
+            w.net.ping(ctx.ns.net, to)
+        });
+        match sent {
+            Ok(micros) => {
+                self.with(|w, _| {
+                    w.micros = w.micros.saturating_add(micros);
+                    Ok(())
+                })?;
+                Ok(micros)
+            }
+            Err(e) => {
+                if e == Errno::ETIMEDOUT {
+                    self.time_out(timeout_ms).await;
+                }
+                Err(e)
+            }
+        }
+    }
+
+    async fn tcp_connect(&self, to: Ipv4Addr, port: u16, timeout_ms: u64) -> SysResult<Fd> {
+        let result = self.call(|w, ctx| {
+            let conn = w.net.connect(ctx.ns.net, to, port)?;
+            let flags = OpenFlags { write: true, ..OpenFlags::READ };
+            let open = w.add_open(OpenKind::Conn(conn, Side::Client), None, flags);
+            w.add_fd(ctx.pid, open)
+        });
+        if result == Err(Errno::ETIMEDOUT) {
+            let limit = if timeout_ms == 0 { CONNECT_TIMEOUT_MS } else { timeout_ms };
+            self.time_out(limit.min(CONNECT_TIMEOUT_MS)).await;
+        }
+        result
+    }
+
+    fn tcp_listen(&self, on: Ipv4Addr, port: u16) -> SysResult<Fd> {
+        self.call(|w, ctx| {
+            if port != 0 && port < 1024 && !w.capable_over(ctx, ctx.ns.net, Cap::NET_BIND_SERVICE) {
+                return Err(Errno::EACCES);
+            }
+            let listener = w.net.listen(ctx.ns.net, on, port)?;
+            let open = w.add_open(OpenKind::Listener(listener), None, OpenFlags::READ);
+            w.add_fd(ctx.pid, open)
+        })
+    }
+
+    async fn tcp_accept(&self, fd: Fd) -> SysResult<(Fd, Ipv4Addr, u16)> {
+        self.wait_until(|w, ctx| {
+            let open = w.fd(ctx.pid, fd)?;
+            let OpenKind::Listener(listener) = w.open_file(open)?.kind else { return Err(Errno::EINVAL) };
+            let Some((conn, from, port)) = w.net.accept(listener)? else { return Ok(None) };
+            let flags = OpenFlags { write: true, ..OpenFlags::READ };
+            let open = w.add_open(OpenKind::Conn(conn, Side::Server), None, flags);
+            Ok(Some((w.add_fd(ctx.pid, open)?, from, port)))
+        })
+        .await
+    }
+
+    fn shutdown_write(&self, fd: Fd) -> SysResult<()> {
+        self.with(|w, pid| {
+            let open = w.fd(pid, fd)?;
+            match w.open_file(open)?.kind {
+                OpenKind::Conn(conn, side) => w.net.shutdown(conn, side),
+                _ => Err(Errno::ENOTSOCK),
+            }
+        })
+    }
+
+    async fn poll_readable(&self, fds: &[Fd]) -> SysResult<Vec<Fd>> {
+        self.wait_until(|w, ctx| {
+            let mut ready = Vec::new();
+            for fd in fds {
+                let open = w.fd(ctx.pid, *fd)?;
+                if w.readable(open)? {
+                    ready.push(*fd);
+                }
+            }
+            Ok((!ready.is_empty()).then_some(ready))
+        })
+        .await
+    }
+
+    fn random(&self) -> u64 {
+        self.shared.world.borrow_mut().random()
+    }
+}
+
+impl World {
+    pub(crate) fn may_admin_net(&self, ctx: &Ctx) -> Res<()> {
+        if self.capable_over(ctx, ctx.ns.net, Cap::NET_ADMIN) { Ok(()) } else { Err(Errno::EPERM) }
+    }
+}
+
+impl Shared {
+    /// Puts a program into a process.
+    pub(crate) fn start(self: &Rc<Self>, pid: Gpid, image: super::process::Image) {
+        let sys = ModelSys::new(self.clone(), pid);
+        let invocation = crate::userland::Invocation { argv: image.argv, env: image.env };
+        let task = (self.program)(sys, invocation);
+        self.started.borrow_mut().push((pid, task));
+    }
+}

@@ -1,0 +1,267 @@
+//! System calls that take a path.
+
+use super::walk::Last;
+use super::{Attr, Body, Loc, New, READ, WRITE};
+use crate::kernel::Errno;
+use crate::kernel::model::Res;
+use crate::kernel::model::cred::Cap;
+use crate::kernel::model::process::Ctx;
+use crate::kernel::model::world::World;
+use crate::userland::{DirEntry, FileType, FsUse, Stat};
+
+impl World {
+    /// A place for a new name, checked as filename_create() does: EEXIST wins
+    /// over EROFS and EACCES.
+    pub(super) fn place<'p>(&mut self, ctx: &Ctx, path: &'p str, dir: bool) -> Res<(Loc, &'p str)> {
+        let parent = self.resolve_parent(ctx, path)?;
+        let Last::Name(name) = parent.last else { return Err(Errno::EEXIST) };
+        if self.child(ctx, parent.dir, name)?.is_some() {
+            return Err(Errno::EEXIST);
+        }
+        if parent.slash && !dir {
+            return Err(Errno::ENOENT);
+        }
+        self.may_add(ctx, parent.dir)?;
+        Ok((parent.dir, name))
+    }
+
+    pub(super) fn create_at(&mut self, ctx: &Ctx, dir: Loc, name: &str, body: Body, mode: u32) -> Res<Loc> {
+        let attr = self.attr(dir.node)?;
+        let link = matches!(body, Body::Symlink(_));
+        let mut mode = if link { 0o777 } else { mode & 0o7777 & !ctx.umask };
+        let mut gid = ctx.cred.egid;
+        if attr.mode & 0o2000 != 0 {
+            gid = attr.gid;
+            if matches!(body, Body::Dir(_)) {
+                mode |= 0o2000;
+            }
+        }
+        let new = New { body, mode, uid: ctx.cred.euid, gid, mtime: self.now_secs() };
+        let node = self.make_in(dir.node, name, new)?;
+        Ok(Loc { mount: dir.mount, node })
+    }
+
+    pub(crate) fn mkdir(&mut self, ctx: &Ctx, path: &str, mode: u32) -> Res<()> {
+        let (dir, name) = self.place(ctx, path, true)?;
+        self.create_at(ctx, dir, name, Body::Dir(Default::default()), mode & 0o1777).map(drop)
+    }
+
+    pub(crate) fn symlink(&mut self, ctx: &Ctx, target: &str, path: &str) -> Res<()> {
+        if target.is_empty() {
+            return Err(Errno::ENOENT);
+        }
+        if target.len() >= 4096 {
+            return Err(Errno::ENAMETOOLONG);
+        }
+        let (dir, name) = self.place(ctx, path, false)?;
+        self.create_at(ctx, dir, name, Body::Symlink(target.into()), 0o777).map(drop)
+    }
+
+    pub(crate) fn mknod(
+        &mut self,
+        ctx: &Ctx,
+        path: &str,
+        kind: FileType,
+        mode: u32,
+        dev: (u32, u32),
+    ) -> Res<()> {
+        let body = match kind {
+            FileType::File => Body::File(Vec::new()),
+            FileType::Fifo => Body::Fifo,
+            FileType::Socket => Body::Socket,
+            FileType::Char => Body::Char(dev.0, dev.1),
+            FileType::Block => Body::Block(dev.0, dev.1),
+            FileType::Dir => return Err(Errno::EPERM),
+            FileType::Symlink => return Err(Errno::EINVAL),
+        };
+        let (dir, name) = self.place(ctx, path, false)?;
+        let device = matches!(kind, FileType::Char | FileType::Block);
+        if device && !(kind == FileType::Char && dev == (0, 0)) {
+            if !self.capable_first(ctx, Cap::MKNOD) {
+                return Err(Errno::EPERM);
+            }
+            let letter = if kind == FileType::Char { 'c' } else { 'b' };
+            self.cgroups.may_use_device(ctx.cgroup, letter, dev, 'm')?;
+        }
+        self.create_at(ctx, dir, name, body, mode).map(drop)
+    }
+
+    pub(crate) fn link(&mut self, ctx: &Ctx, from: &str, to: &str) -> Res<()> {
+        let old = self.resolve(ctx, from, false)?;
+        let (dir, name) = self.place(ctx, to, false)?;
+        let attr = self.attr(old.node)?;
+        if old.mount != dir.mount {
+            return Err(Errno::EXDEV);
+        }
+        if attr.kind == FileType::Dir {
+            return Err(Errno::EPERM);
+        }
+        self.link_in(old.node, dir.node, name)
+    }
+
+    pub(crate) fn unlink(&mut self, ctx: &Ctx, path: &str) -> Res<()> {
+        let parent = self.resolve_parent(ctx, path)?;
+        let Last::Name(name) = parent.last else { return Err(Errno::EISDIR) };
+        self.may_write_mount(parent.dir)?;
+        let node = self.lookup(ctx, parent.dir.node, name)?;
+        let attr = self.attr(node)?;
+        if parent.slash && attr.kind != FileType::Dir {
+            return Err(Errno::ENOTDIR);
+        }
+        self.may_delete(ctx, parent.dir, &attr)?;
+        if attr.kind == FileType::Dir {
+            return Err(Errno::EISDIR);
+        }
+        if self.mounts.is_mountpoint(Loc { mount: parent.dir.mount, node }) {
+            return Err(Errno::EBUSY);
+        }
+        self.unlink_in(parent.dir.node, name)
+    }
+
+    pub(crate) fn rmdir(&mut self, ctx: &Ctx, path: &str) -> Res<()> {
+        let parent = self.resolve_parent(ctx, path)?;
+        let name = match parent.last {
+            Last::Name(name) => name,
+            Last::Dot => return Err(Errno::EINVAL),
+            Last::DotDot => return Err(Errno::ENOTEMPTY),
+            Last::Root => return Err(Errno::EBUSY),
+        };
+        self.may_write_mount(parent.dir)?;
+        let node = self.lookup(ctx, parent.dir.node, name)?;
+        let attr = self.attr(node)?;
+        self.may_delete(ctx, parent.dir, &attr)?;
+        if attr.kind != FileType::Dir {
+            return Err(Errno::ENOTDIR);
+        }
+        if self.mounts.is_mountpoint(Loc { mount: parent.dir.mount, node }) {
+            return Err(Errno::EBUSY);
+        }
+        self.rmdir_in(parent.dir.node, name)
+    }
+
+    pub(crate) fn read_link(&mut self, ctx: &Ctx, path: &str) -> Res<String> {
+        let loc = self.resolve(ctx, path, false)?;
+        self.read_link_of(ctx, loc.node)
+    }
+
+    pub(crate) fn read_dir(&mut self, ctx: &Ctx, path: &str) -> Res<Vec<DirEntry>> {
+        let loc = self.resolve(ctx, path, true)?;
+        let attr = self.attr(loc.node)?;
+        if attr.kind != FileType::Dir {
+            return Err(Errno::ENOTDIR);
+        }
+        self.may(ctx, &attr, READ)?;
+        let mut entries = self.entries(ctx, loc.node)?;
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(entries.into_iter().map(|(name, kind, ino)| DirEntry { name, kind, ino }).collect())
+    }
+
+    pub(crate) fn stat_of(&self, ctx: &Ctx, loc: Loc) -> Res<Stat> {
+        let attr = self.attr(loc.node)?;
+        Ok(self.stat_from(ctx, loc.node.sb, loc.node.ino, &attr))
+    }
+
+    pub(crate) fn stat_from(&self, ctx: &Ctx, sb: u32, ino: u64, attr: &Attr) -> Stat {
+        Stat {
+            dev: u64::from(sb) + 0x20,
+            ino,
+            kind: attr.kind,
+            mode: attr.mode,
+            nlink: u64::from(attr.nlink),
+            uid: self.ns.uid_in(ctx.cred.user_ns, attr.uid),
+            gid: self.ns.gid_in(ctx.cred.user_ns, attr.gid),
+            rdev_major: attr.rdev.0,
+            rdev_minor: attr.rdev.1,
+            size: attr.size,
+            blocks: if attr.kind == FileType::File { attr.size.div_ceil(4096) * 8 } else { 0 },
+            mtime: attr.mtime,
+        }
+    }
+
+    pub(crate) fn stat(&mut self, ctx: &Ctx, path: &str, follow: bool) -> Res<Stat> {
+        let loc = self.resolve(ctx, path, follow)?;
+        self.stat_of(ctx, loc)
+    }
+
+    pub(crate) fn chmod(&mut self, ctx: &Ctx, path: &str, mode: u32) -> Res<()> {
+        let loc = self.resolve(ctx, path, true)?;
+        self.may_write_mount(loc)?;
+        let attr = self.attr(loc.node)?;
+        if !self.is_owner(ctx, &attr) {
+            return Err(Errno::EPERM);
+        }
+        let mut mode = mode & 0o7777;
+        if !ctx.cred.in_group(attr.gid) && !self.inode_capable(ctx, &attr, Cap::FSETID) {
+            mode &= !0o2000;
+        }
+        self.change(loc, |inode| inode.mode = mode)
+    }
+
+    /// `u32::MAX` leaves an id as it is.
+    pub(crate) fn chown(&mut self, ctx: &Ctx, path: &str, uid: u32, gid: u32, nofollow: bool) -> Res<()> {
+        let loc = self.resolve(ctx, path, !nofollow)?;
+        self.may_write_mount(loc)?;
+        let attr = self.attr(loc.node)?;
+        let keep = u32::MAX;
+        let uid = if uid == keep { attr.uid } else { self.ns.kuid(ctx.cred.user_ns, uid)? };
+        let gid = if gid == keep { attr.gid } else { self.ns.kgid(ctx.cred.user_ns, gid)? };
+        let owner = ctx.cred.euid == attr.uid;
+        let allowed = (uid == attr.uid && owner && (gid == attr.gid || ctx.cred.in_group(gid)))
+            || self.inode_capable(ctx, &attr, Cap::CHOWN);
+        if !allowed {
+            return Err(Errno::EPERM);
+        }
+        self.change(loc, |inode| {
+            inode.uid = uid;
+            inode.gid = gid;
+            if inode.body.kind() != FileType::Dir {
+                inode.mode &= !0o4000;
+                if inode.mode & 0o010 != 0 {
+                    inode.mode &= !0o2000;
+                }
+            }
+        })
+    }
+
+    pub(crate) fn set_times(&mut self, ctx: &Ctx, path: &str, mtime: Option<i64>) -> Res<()> {
+        let loc = self.resolve(ctx, path, true)?;
+        self.may_write_mount(loc)?;
+        let attr = self.attr(loc.node)?;
+        if !self.is_owner(ctx, &attr) {
+            if mtime.is_some() {
+                return Err(Errno::EPERM);
+            }
+            self.may(ctx, &attr, WRITE)?;
+        }
+        let time = mtime.unwrap_or_else(|| self.now_secs());
+        self.change(loc, |inode| inode.mtime = time)
+    }
+
+    pub(crate) fn truncate(&mut self, ctx: &Ctx, path: &str, size: u64) -> Res<()> {
+        let loc = self.resolve(ctx, path, true)?;
+        let attr = self.attr(loc.node)?;
+        match attr.kind {
+            FileType::File => {}
+            FileType::Dir => return Err(Errno::EISDIR),
+            _ => return Err(Errno::EINVAL),
+        }
+        self.may_write_mount(loc)?;
+        self.may(ctx, &attr, WRITE)?;
+        self.resize(ctx, loc.node, size)
+    }
+
+    pub(crate) fn fs_use(&mut self, ctx: &Ctx, path: &str) -> Res<FsUse> {
+        let loc = self.resolve(ctx, path, true)?;
+        match self.real(loc.node) {
+            Ok((tree, _)) => Ok(FsUse { total: tree.limit, free: tree.limit.saturating_sub(tree.bytes) }),
+            Err(_) => Ok(FsUse { total: 0, free: 0 }),
+        }
+    }
+
+    pub(crate) fn get_cwd(&self, ctx: &Ctx) -> Res<String> {
+        if self.attr(ctx.cwd.node)?.nlink == 0 {
+            return Err(Errno::ENOENT);
+        }
+        self.path_from(ctx.root, ctx.cwd).ok_or(Errno::ENOENT)
+    }
+}
