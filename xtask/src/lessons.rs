@@ -116,7 +116,12 @@ fn solve(place: &Place, name: &str, lesson: &Lesson) -> Result<()> {
             .lessons
             .join(name)
             .join(lesson.solution(position).context("an exercise without a position")?);
-        let output = place.apart("sh", lesson.tier).arg("-e").arg(&script).output().context("failed to run the solution")?;
+        let output = place
+            .apart("sh", lesson.tier)
+            .arg("-e")
+            .arg(&script)
+            .output()
+            .context("failed to run the solution")?;
         ensure!(
             output.status.success(),
             "{} failed: {}",
