@@ -21,7 +21,10 @@ pub struct StoreState {
 impl StoreState {
     /// The store at `root`, with records as just read.
     pub fn new(root: &Path, records: &[Record]) -> Self {
-        StoreState { store: Store::open(root), containers: records.iter().map(|r| container(root, r)).collect() }
+        StoreState {
+            store: Store::open(root),
+            containers: records.iter().map(|r| container(root, r)).collect(),
+        }
     }
 }
 
