@@ -55,7 +55,9 @@ impl Sandbox {
     /// For tests on the real kernel.
     pub fn root() -> Sandbox {
         assert!(nix::unistd::geteuid().is_root(), "this test needs root: run the tests with sudo");
-        Sandbox { net: Some(new_network_namespace()), ..Sandbox::plain() }
+        let mut sandbox = Sandbox::plain();
+        sandbox.net = Some(new_network_namespace());
+        sandbox
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
