@@ -319,8 +319,12 @@ impl Sys for LinuxSys {
     }
 
     async fn wait(&self, pid: Option<Pid>) -> SysResult<(Pid, Exit)> {
+        let pid_of = pid.map(unistd::Pid::from_raw);
+        if signals::catching() {
+            return signals::until(|| Ok(exit_of(waitpid(pid_of, Some(WaitPidFlag::WNOHANG))?)));
+        }
         loop {
-            if let Some(done) = exit_of(waitpid(pid.map(unistd::Pid::from_raw), None)?) {
+            if let Some(done) = exit_of(waitpid(pid_of, None)?) {
                 return Ok(done);
             }
         }
