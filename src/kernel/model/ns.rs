@@ -237,7 +237,8 @@ impl Namespaces {
         let mut at = Some(ns);
         while let Some(id) = at {
             let Some(Held::Pid { parent, next, pids }) = self.held_mut(id) else { break };
-            let pid = *next;
+            // In the first namespace a process is known by its own number.
+            let pid = if parent.is_none() { gpid } else { *next };
             *next = if pid >= 4_194_303 { 300 } else { pid + 1 };
             pids.insert(pid, gpid);
             at = *parent;
