@@ -15,10 +15,10 @@ use crate::userland::{MULTICALL, PROGRAMS};
 const ID: &str = "c0ffee0000000000000000000000000000000000000000000000000000000000";
 const STORE: &str = "/var/lib/glassbox";
 
-type Output = Rc<RefCell<(String, String)>>;
+type Texts = Rc<RefCell<(String, String)>>;
 
-fn console(input: &'static [u8]) -> (Console, Output) {
-    let output: Output = Rc::default();
+fn console(input: &'static [u8]) -> (Console, Texts) {
+    let output: Texts = Rc::default();
     let (to, mut input) = (output.clone(), Some(input.to_vec()));
     let console = Console {
         output: Box::new(move |stream, bytes| {

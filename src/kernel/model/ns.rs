@@ -133,10 +133,6 @@ impl Namespaces {
         id
     }
 
-    pub fn exists(&self, id: NsId) -> bool {
-        self.table.contains_key(&id)
-    }
-
     pub fn ids(&self) -> Vec<NsId> {
         self.table.keys().copied().collect()
     }
@@ -176,11 +172,6 @@ impl Namespaces {
             Some(Held::Cgroup { root }) => *root,
             _ => 0,
         }
-    }
-
-    /// The user namespace is `above` or below it.
-    pub fn is_within(&self, ns: NsId, above: NsId) -> bool {
-        std::iter::successors(Some(ns), |n| self.parent(*n)).any(|n| n == above)
     }
 
     /// ns_capable(): the capability counts in the process's own user namespace and

@@ -74,7 +74,7 @@ impl ModelSys {
                 return Poll::Pending;
             }
             // Busy processes take turns.
-            if !turn && w.progress % QUANTUM == 0 {
+            if !turn && w.progress.is_multiple_of(QUANTUM) {
                 turn = true;
                 w.progress += 1;
                 return Poll::Pending;
