@@ -10,6 +10,7 @@ mod fault;
 mod images;
 mod inspect;
 mod launch;
+mod learn;
 mod load;
 mod model;
 mod output;
@@ -55,6 +56,7 @@ enum Command {
     Rm(rm::RmArgs),
     Images(images::ImagesArgs),
     Load(load::LoadArgs),
+    Learn(learn::LearnArgs),
     Replay(replay::ReplayArgs),
     System(system::SystemArgs),
 }
@@ -78,6 +80,7 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
         Command::Rm(args) => rm::run(&context, &args),
         Command::Images(args) => images::run(&context, &args),
         Command::Load(args) => load::run(&context, &args),
+        Command::Learn(args) => learn::run(&context, &args),
         Command::Replay(args) => replay::run(&context, &args),
         Command::System(args) => system::run(&context, &args),
     });

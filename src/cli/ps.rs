@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::context::Context;
-use super::error::{CliError, io};
+use super::error::CliError;
 use super::sizes::span;
 use super::table::table;
 use super::{output, setup};
@@ -90,9 +90,4 @@ fn ports(record: &Record) -> String {
         format!("{}:{}->{}/{}", p.host_ip, p.host_port, p.container_port, p.protocol.name())
     };
     record.ports.iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-/// Used by [`setup`] to say which directory could not be read.
-pub fn unreadable(context: &Context, e: &std::io::Error) -> CliError {
-    io("read the run-time state in", &context.run, e)
 }

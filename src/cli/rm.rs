@@ -35,7 +35,8 @@ pub fn run(context: &Context, args: &RmArgs) -> Result<u8, CliError> {
     Ok(u8::from(failed))
 }
 
-fn one(context: &Context, wanted: &str, force: bool) -> Result<(), CliError> {
+/// Removes one container.
+pub fn one(context: &Context, wanted: &str, force: bool) -> Result<(), CliError> {
     let record = match setup::find(context, wanted) {
         Ok(record) => record,
         Err(RecordError::Unknown(_)) if force => return damaged(context, wanted),

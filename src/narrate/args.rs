@@ -109,10 +109,26 @@ impl Fill<'_> {
         let value = if value.is_empty() { NONE } else { value };
         text(args, name, &brief_ids(value));
         text(args, &format!("{name}_short"), &short(value));
+        text(args, &format!("{name}_inside"), &brief_ids(inside(value)));
         // A variant's key cannot be an address.
         text(args, &format!("{name}_any"), if value == "0.0.0.0" { "true" } else { "false" });
         let last = value.trim_end_matches('/').rsplit('/').next().filter(|l| !l.is_empty());
         text(args, &format!("{name}_last"), &brief_ids(last.unwrap_or(value)));
+    }
+}
+
+/// What the container calls a path beneath its root file system, which stands
+/// at `containers/ID/rootfs` of the store; any other path as it is.
+pub fn inside(path: &str) -> &str {
+    let root = || {
+        let (_, rest) = path.split_once("/containers/")?;
+        let (_, rest) = rest.split_once('/')?;
+        rest.strip_prefix("rootfs")
+    };
+    match root() {
+        Some("") => "/",
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
     }
 }
 

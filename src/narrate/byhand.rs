@@ -82,7 +82,10 @@ pub(super) fn commands(op: &Op, known: Known<'_>) -> Vec<String> {
             format!("ip addr add {address}/{prefix} dev {}", q(name)),
             format!("ip link set {} up", q(name)),
         ],
-        Op::WriteSysctl { file, value } => vec![write(file, value)],
+        Op::WriteSysctl { file, value } => {
+            let name = file.strip_prefix("/proc/sys").unwrap_or(file).trim_start_matches('/');
+            vec![write(&format!("/proc/sys/{name}"), value)]
+        }
         Op::CreateNat { table, bridge, subnet, prefix } => nat(table, bridge, &format!("{subnet}/{prefix}")),
         Op::AllocateAddress { leases, container, .. } => {
             let address = bare_address(known).unwrap_or_else(|| "$ADDRESS".into());
@@ -118,7 +121,7 @@ pub(super) fn commands(op: &Op, known: Known<'_>) -> Vec<String> {
             vec![format!("ip addr add {address} dev {}", q(link))]
         }
         Op::AddDefaultRoute { via } => vec![format!("ip route add default via {via}")],
-        Op::MakeMountsPrivate => vec!["mount --make-rprivate /".into()],
+        Op::MakeMountsPrivate => vec!["mount --make-rslave /".into()],
         Op::Mount { fstype, source, target, options, .. } => {
             let o =
                 if options.is_empty() { String::new() } else { format!(" -o {}", quote(&options.join(","))) };
@@ -177,7 +180,6 @@ pub(super) fn commands(op: &Op, known: Known<'_>) -> Vec<String> {
 pub(super) fn undo(op: &Op, known: Known<'_>) -> Vec<String> {
     let q = |s: &String| quote(s);
     match op {
-        Op::UnpackLayer { dir, .. } => vec![format!("rm -rf --one-file-system {}", q(dir))],
         Op::MakeDir { path, .. } => vec![format!("rmdir {}", q(path))],
         Op::MountOverlay { target, .. }
         | Op::AttachRootfs { target }

@@ -13,7 +13,7 @@ pub mod samples;
 mod text;
 mod words;
 
-pub use args::{Known, brief_ids};
+pub use args::{Known, brief_ids, inside};
 pub use byhand::{Hand, quote};
 pub use manual::{lesson, man};
 pub use text::{Label, Line, Span, plain, printable};

@@ -63,9 +63,9 @@ fn next(op: &Op) -> Option<Op> {
             upper: format!("{DIR}/upper"),
             work: format!("{DIR}/work"),
             style: OverlayStyle::Detached,
-            target: format!("{DIR}/root"),
+            target: format!("{DIR}/rootfs"),
         },
-        Op::MountOverlay { .. } => Op::AttachRootfs { target: format!("{DIR}/root") },
+        Op::MountOverlay { .. } => Op::AttachRootfs { target: format!("{DIR}/rootfs") },
         Op::AttachRootfs { .. } => Op::CreateCgroup {
             version: CgroupVersion::V1,
             controllers: vec![s("cpu"), s("cpuacct")],
@@ -142,28 +142,32 @@ fn next(op: &Op) -> Option<Op> {
             role: MountRole::Proc,
             fstype: s("proc"),
             source: s("proc"),
-            target: format!("{DIR}/root/proc"),
+            target: format!("{DIR}/rootfs/proc"),
             options: vec![s("nosuid"), s("noexec"), s("nodev")],
         },
         Op::Mount { .. } => Op::Bind {
             role: MountRole::Volume,
             source: s("/home/me/data"),
-            target: format!("{DIR}/root/data"),
+            target: format!("{DIR}/rootfs/data"),
             recursive: true,
             options: vec![s("ro"), s("rprivate")],
         },
-        Op::Bind { .. } => {
-            Op::MakeNode { path: format!("{DIR}/root/dev/null"), kind: 'c', major: 1, minor: 3, mode: 0o666 }
-        }
+        Op::Bind { .. } => Op::MakeNode {
+            path: format!("{DIR}/rootfs/dev/null"),
+            kind: 'c',
+            major: 1,
+            minor: 3,
+            mode: 0o666,
+        },
         Op::MakeNode { .. } => {
-            Op::MakeSymlink { path: format!("{DIR}/root/dev/stdin"), target: s("/proc/self/fd/0") }
+            Op::MakeSymlink { path: format!("{DIR}/rootfs/dev/stdin"), target: s("/proc/self/fd/0") }
         }
         Op::MakeSymlink { .. } => Op::WriteFile {
             path: format!("{DIR}/hosts"),
             content: s("127.0.0.1 localhost\n{address} 4f1c9be2d07a\n"),
             mode: 0o644,
         },
-        Op::WriteFile { .. } => Op::PivotRoot { new_root: format!("{DIR}/root") },
+        Op::WriteFile { .. } => Op::PivotRoot { new_root: format!("{DIR}/rootfs") },
         Op::PivotRoot { .. } => Op::RemountRootReadonly,
         Op::RemountRootReadonly => Op::MaskPath { path: s("/proc/kcore") },
         Op::MaskPath { .. } => Op::ReadonlyPath { path: s("/proc/sys") },

@@ -109,7 +109,7 @@ impl Narrator {
     pub fn did(&self, op: &Op, known: Known<'_>, unchanged: bool) -> Line {
         match op {
             Op::Undo { of, .. } => self.undone(of, known),
-            _ if unchanged => {
+            _ if unchanged && !only_reads(op) => {
                 self.of_op(op, "found", known).unwrap_or_else(|| self.say("found_nothing", &[]))
             }
             _ => self.of_op(op, "did", known).unwrap_or_default(),
@@ -157,11 +157,6 @@ impl Narrator {
     /// How names of a list are divided.
     pub fn separator(&self) -> String {
         self.word("list_separator")
-    }
-
-    /// Whether taking this operation back changes anything on the host.
-    pub fn has_undo(&self, op: &Op) -> bool {
-        self.bundle.get_message(op.name()).is_some_and(|m| m.get_attribute("undone").is_some())
     }
 
     /// What a namespace isolates.
@@ -248,6 +243,19 @@ impl Narrator {
         let _ = self.bundle.write_pattern(&mut text, pattern, Some(args), &mut errors);
         Some((text::spans(&text), errors))
     }
+}
+
+/// Operations that never change anything: that they changed nothing says no more.
+fn only_reads(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::ReadImage { .. }
+            | Op::UseLayer { .. }
+            | Op::ReadHostKernel
+            | Op::LookForKernel { .. }
+            | Op::Supervise { .. }
+            | Op::ReadChanges { .. }
+    )
 }
 
 /// Marks a value where a message writes it, so that it gets its label.

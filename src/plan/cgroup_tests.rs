@@ -78,7 +78,7 @@ fn one_directory_on_v2() {
         ]
     );
     assert_eq!(plan.clone_into.as_deref(), Some("/sys/fs/cgroup/glassbox/x"));
-    assert_eq!(plan.after_clone, None);
+    assert_eq!((plan.join_by_init(), plan.join_by_runtime()), (None, None));
 }
 
 #[test]
@@ -102,9 +102,11 @@ fn a_directory_per_hierarchy_on_v1() {
         ]
     );
     assert_eq!(plan.clone_into, None);
-    let Some((_, Actor::Runtime, Op::JoinCgroup { files })) = &plan.after_clone else { panic!() };
+    let Some(Op::JoinCgroup { files }) = plan.join_by_runtime() else { panic!() };
     assert_eq!(files.len(), 5);
     assert_eq!(files[0], "/c/cpu,cpuacct/glassbox/x/cgroup.procs");
+    let Some(Op::JoinCgroup { files }) = plan.join_by_init() else { panic!() };
+    assert_eq!(files[4], "/c/pids/glassbox/x/tasks");
 }
 
 #[test]
@@ -113,6 +115,10 @@ fn hierarchies_without_a_purpose_are_left_out() {
     let plan = cgroup_ops(&hybrid(), "x", &plain).unwrap();
     let made: Vec<_> = plan.before_clone.iter().map(|s| s.0.as_str()).collect();
     assert_eq!(made, ["create-cpu-cpuacct", "create-memory", "create-devices", "devices", "create-pids"]);
+    let apart = facts(&[(CgroupVersion::V1, "/c/cpu", "cpu"), (CgroupVersion::V1, "/c/cpuacct", "cpuacct")]);
+    assert_eq!(cgroup_ops(&apart, "x", &Resources::default()).unwrap().join, ["/c/cpuacct/glassbox/x"]);
+    let limited = Resources { cpu_quota: Some(quota(1.0)), ..Resources::default() };
+    assert_eq!(cgroup_ops(&apart, "x", &limited).unwrap().join.len(), 2);
 }
 
 #[test]
@@ -139,7 +145,7 @@ fn devices_without_the_v1_controller_go_to_the_unified_hierarchy() {
         ]
     );
     assert_eq!(plan.clone_into.as_deref(), Some("/c/unified/glassbox/x"));
-    assert!(plan.after_clone.is_some());
+    assert_eq!(plan.join, ["/c/memory/glassbox/x"]);
 }
 
 fn everything_but_limits() -> Resources {

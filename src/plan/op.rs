@@ -337,7 +337,8 @@ pub enum Op {
     },
     /// Put init into the cgroups (v1: one file per hierarchy).
     JoinCgroup {
-        /// The `cgroup.procs` files.
+        /// Files `cgroup.procs`, to which the runtime writes init's pid, or `tasks`, to which
+        /// init writes 0 for itself.
         files: Vec<String>,
     },
     /// Take the cgroup joined as the root of a new cgroup namespace.

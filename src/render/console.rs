@@ -3,8 +3,10 @@
 //! What is said of a step before its `Done` event is in the future tense or a
 //! heading; short repeated steps are held back until they have happened.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
+use super::group::{group_from, member, same_group};
 use super::layout::{Row, layout};
 use super::paint::Paint;
 use super::{lines, step};
@@ -68,7 +70,11 @@ pub struct Console<W: Write> {
     phase: Option<Phase>,
     current: Option<Current>,
     held: Vec<Current>,
+    /// Reasons that have been given: once is enough, except at full length.
+    reasons: HashSet<String>,
     rolling_back: bool,
+    /// Steps for which there was nothing to take back.
+    quiet: usize,
 }
 
 /// A step under way, or held back.
@@ -96,7 +102,9 @@ impl<W: Write> Console<W> {
             phase: None,
             current: None,
             held: Vec::new(),
+            reasons: HashSet::new(),
             rolling_back: false,
+            quiet: 0,
         }
     }
 
@@ -170,7 +178,10 @@ impl<W: Write> Console<W> {
             rows.push(self.noted("label_about", self.narrator.about(op, known)));
             rows.extend(step::why_rows(&current.step, &self.slots, &self.narrator));
         } else if !matches!(op, Op::Undo { .. }) {
-            rows.push(self.noted("label_why", self.narrator.why(op, known)));
+            let why = self.narrator.why(op, known);
+            if self.reasons.insert(plain(&why)) {
+                rows.push(self.noted("label_why", why));
+            }
             rows.extend(step::isolated(op, &self.narrator));
         }
         rows
@@ -205,17 +216,26 @@ impl<W: Write> Console<W> {
         vec![Row::Noted { margin, line: lines::call(call, true, &self.narrator) }]
     }
 
-    /// The calls of the story: those that changed something or failed.
-    fn brief_calls(&self, calls: &[Call], at_most: usize) -> Vec<Row> {
-        let telling: Vec<_> = calls.iter().filter(|c| c.changes || c.errno.is_some()).collect();
+    /// The calls of the story: those that changed something, and in a failed
+    /// step those that failed.
+    fn brief_calls(&self, calls: &[Call], at_most: usize, failed: bool) -> Vec<Row> {
+        let telling: Vec<_> = calls.iter().filter(|c| c.changes || failed && c.errno.is_some()).collect();
         let telling = if telling.is_empty() { calls.iter().collect() } else { telling };
-        let mut rows = Vec::new();
-        for (n, call) in telling.iter().take(at_most).enumerate() {
-            let margin = if n == 0 { self.narrator.word("label_call") } else { String::new() };
-            // Beside the result the closing parenthesis stays, too.
-            rows.push(Row::Brief { margin, line: lines::call(call, false, &self.narrator), keep: 2 });
-        }
-        rows.extend(self.more("story_more_calls", calls.len(), telling.len().min(at_most)));
+        // What leads up to a step comes first and what decides it comes last.
+        let (first, last) = match telling.len() > at_most {
+            true => (at_most.div_ceil(2), at_most / 2),
+            false => (telling.len(), 0),
+        };
+        let mut margin = self.narrator.word("label_call");
+        // Beside the result the closing parenthesis stays, too.
+        let mut row = |call: &&Call| Row::Brief {
+            margin: std::mem::take(&mut margin),
+            line: lines::call(call, false, &self.narrator),
+            keep: 2,
+        };
+        let mut rows: Vec<Row> = telling[..first].iter().map(&mut row).collect();
+        rows.extend(self.more("story_more_calls", calls.len(), first + last));
+        rows.extend(telling[telling.len() - last..].iter().map(&mut row));
         rows
     }
 
@@ -239,7 +259,7 @@ impl<W: Write> Console<W> {
         }
         let facts = lines::telling(&current.before, &current.after);
         for (n, fact) in facts.iter().take(FACTS).enumerate() {
-            rows.push(Row::Brief { margin: margin(n), line: lines::fact(fact), keep: 1 });
+            rows.push(Row::Brief { margin: margin(n), line: lines::fact(fact, false), keep: 1 });
         }
         rows.extend(self.more("story_more_facts", current.after.len(), facts.len().min(FACTS)));
         rows
@@ -260,7 +280,7 @@ impl<W: Write> Console<W> {
     fn tell(&self, current: &Current) -> Vec<Row> {
         let mut rows = Vec::new();
         if self.options.level == Level::Story {
-            rows.extend(self.brief_calls(&current.calls, CALLS));
+            rows.extend(self.brief_calls(&current.calls, CALLS, false));
         }
         rows.extend(self.evidence(current));
         let known = Known { slots: &self.slots };
@@ -291,9 +311,14 @@ impl<W: Write> Console<W> {
         left.extend(titled(self.narrator.group(&first.step.op, known)));
         rows.push(Row::Blank);
         rows.push(Row::Title { left, right: span_of_ids(&held) });
-        rows.push(self.noted("label_why", self.narrator.why(&first.step.op, known)));
-        let calls: Vec<Call> = held.iter().flat_map(|c| c.calls.iter().cloned()).collect();
-        rows.extend(self.brief_calls(&calls, 1));
+        let why = self.narrator.why(&first.step.op, known);
+        if self.reasons.insert(plain(&why)) {
+            rows.push(self.noted("label_why", why));
+        }
+        let mut calls: Vec<Call> = held.iter().flat_map(|c| c.calls.iter().cloned()).collect();
+        // One call stands for all: one that worked, if any did.
+        calls.sort_by_key(|c| c.errno.is_some());
+        rows.extend(self.brief_calls(&calls, 1, false));
         let mut margin = self.narrator.word("label_done");
         for (message, unchanged) in [("story_group", false), ("story_group_found", true)] {
             let some: Vec<_> = held.iter().filter(|c| c.unchanged == unchanged).collect();
@@ -318,7 +343,7 @@ impl<W: Write> Console<W> {
                 rows.extend(self.head(&current));
             }
             if self.options.level == Level::Story {
-                rows.extend(self.brief_calls(&current.calls, CALLS));
+                rows.extend(self.brief_calls(&current.calls, CALLS, true));
             }
             rows.extend(self.evidence(&current));
         }
@@ -356,15 +381,14 @@ impl<W: Write> Console<W> {
 
     fn undone(&mut self, step: &StepId, failure: Option<&Failure>) -> Vec<Row> {
         let Some(current) = self.current.take() else { return vec![] };
-        let quiet =
-            current.calls.is_empty() && failure.is_none() && !self.narrator.has_undo(&current.step.op);
-        if quiet && self.options.level == Level::Story {
+        if self.options.level == Level::Story && current.calls.is_empty() && failure.is_none() {
+            self.quiet += 1;
             return vec![];
         }
         let mut rows = Vec::new();
         if self.options.level == Level::Story {
             let changed: Vec<_> = current.calls.iter().filter(|c| c.changes).cloned().collect();
-            rows.extend(self.brief_calls(&changed, CALLS));
+            rows.extend(self.brief_calls(&changed, CALLS, true));
         }
         rows.extend(self.evidence(&current));
         match failure {
@@ -418,6 +442,10 @@ impl<W: Write> EventSink for Console<W> {
             }
             Body::End { status } => {
                 let mut rows = self.release();
+                if self.quiet > 0 {
+                    let line = self.narrator.say("story_quiet", &[("count", self.quiet.into())]);
+                    rows.push(Row::Noted { margin: String::new(), line });
+                }
                 let line = self.narrator.say("story_end", &[("status", status.to_string().into())]);
                 rows.extend([Row::Blank, Row::Flush(line)]);
                 rows
@@ -438,35 +466,6 @@ impl Current {
             unchanged: false,
             headed: false,
         }
-    }
-}
-
-/// From how many on steps of this kind are told as one; `None` is never.
-fn group_from(op: &Op) -> Option<usize> {
-    match op {
-        Op::MakeDir { .. }
-        | Op::MakeNode { .. }
-        | Op::MakeSymlink { .. }
-        | Op::MaskPath { .. }
-        | Op::ReadonlyPath { .. } => Some(3),
-        // A handful of layers is worth being told one by one.
-        Op::UseLayer { .. } => Some(6),
-        _ => None,
-    }
-}
-
-fn same_group(a: &Step, b: &Step) -> bool {
-    a.phase == b.phase && a.actor == b.actor && a.op.name() == b.op.name()
-}
-
-/// The name of one step within its group.
-fn member(op: &Op) -> String {
-    let last = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-    match op {
-        Op::MaskPath { path } | Op::ReadonlyPath { path } => path.clone(),
-        Op::MakeDir { path, .. } | Op::MakeNode { path, .. } | Op::MakeSymlink { path, .. } => last(path),
-        Op::UseLayer { index, .. } => index.to_string(),
-        _ => op.name().to_owned(),
     }
 }
 

@@ -19,8 +19,13 @@ fn step(id: &str, actor: Actor, op: Op) -> Step {
 fn plan() -> Plan {
     let dir = format!("{STORE}/containers/{ID}");
     let node = |name: &str, minor| {
-        let op =
-            Op::MakeNode { path: format!("{dir}/root/dev/{name}"), kind: 'c', major: 1, minor, mode: 0o666 };
+        let op = Op::MakeNode {
+            path: format!("{dir}/rootfs/dev/{name}"),
+            kind: 'c',
+            major: 1,
+            minor,
+            mode: 0o666,
+        };
         step(&format!("mounts.dev-{name}"), Actor::Init, op)
     };
     let mask = |path: &str, id: &str| step(id, Actor::Init, Op::MaskPath { path: path.into() });
@@ -34,7 +39,7 @@ fn plan() -> Plan {
                 upper: format!("{dir}/upper"),
                 work: format!("{dir}/work"),
                 style: OverlayStyle::Options,
-                target: format!("{dir}/root"),
+                target: format!("{dir}/rootfs"),
             },
         ),
         step(
@@ -57,7 +62,7 @@ fn plan() -> Plan {
                 role: MountRole::Proc,
                 fstype: "proc".into(),
                 source: "proc".into(),
-                target: format!("{dir}/root/proc"),
+                target: format!("{dir}/rootfs/proc"),
                 options: ["nosuid", "noexec", "nodev"].map(String::from).to_vec(),
             },
         ),
@@ -88,6 +93,7 @@ fn fact(source: &str, key: &str, value: impl Into<Value>) -> Fact {
 }
 
 /// What a kernel saw in each step.
+#[expect(clippy::type_complexity, reason = "a row of a table of tests")]
 fn seen(step: &Step) -> (Vec<Fact>, Vec<Call>, Vec<Fact>, Vec<(Slot, Value)>, bool) {
     let zero = Value::Int(0);
     match &step.op {

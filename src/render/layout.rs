@@ -172,7 +172,7 @@ fn indented(columns: usize, line: Line) -> Line {
 }
 
 /// Breaks a line at spaces, between wide characters, and where nothing else
-/// helps within a word, after `/`, `,` or `:` if there is one.
+/// helps within a word, after `/`, `,`, `:` or `-` if there is one.
 pub fn wrap(line: &[Span], width: usize) -> Vec<Line> {
     let chars: Vec<(char, Label)> = line.iter().flat_map(|s| s.text.chars().map(|c| (c, s.label))).collect();
     let mut lines = Vec::new();
@@ -200,7 +200,7 @@ fn break_at(chars: &[(char, Label)], start: usize, width: usize) -> usize {
         if at > start && may_break(chars[at - 1].0, c) {
             good = Some(at);
         }
-        if at > start && matches!(chars[at - 1].0, '/' | ',' | ':') {
+        if at > start && matches!(chars[at - 1].0, '/' | ',' | ':' | '-') {
             poor = Some(at);
         }
         columns += char_width(c);
@@ -245,23 +245,26 @@ fn line_of(chars: &[(char, Label)]) -> Line {
 /// longest first. The last `keep` spans stay whole. `None` if that is not enough.
 pub fn shorten(line: &[Span], width: usize, keep: usize) -> Option<Line> {
     let free = line.len().saturating_sub(keep);
-    let value = |n: usize, span: &Span| n < free && span.label == Label::Value;
-    let longest =
-        line.iter().enumerate().filter(|(n, s)| value(*n, s)).map(|(_, s)| text_width(&s.text)).max();
-    for limit in (6..=longest.unwrap_or(6)).rev() {
-        let capped = |n: usize, s: &Span| match value(n, s) {
-            true => text_width(&s.text).min(limit),
-            false => text_width(&s.text),
-        };
-        if line.iter().enumerate().map(|(n, s)| capped(n, s)).sum::<usize>() <= width {
-            let short = |(n, s): (usize, &Span)| match value(n, s) && text_width(&s.text) > limit {
-                true => Span { label: s.label, text: middle_out(&s.text, limit) },
-                false => s.clone(),
-            };
-            return Some(line.iter().enumerate().map(short).collect());
-        }
-    }
-    (line_width(line) <= width).then(|| line.to_vec())
+    let only_values = |n: usize, s: &Span| n < free && s.label == Label::Value;
+    let keys_too = |n: usize, s: &Span| n < free && matches!(s.label, Label::Value | Label::Key);
+    cap(line, width, 12, &only_values).or_else(|| cap(line, width, 6, &keys_too))
+}
+
+/// Caps the spans chosen at the highest limit, not below `least`, at which the
+/// line fits.
+fn cap(line: &[Span], width: usize, least: usize, chosen: &dyn Fn(usize, &Span) -> bool) -> Option<Line> {
+    let widths: Vec<(usize, bool)> =
+        line.iter().enumerate().map(|(n, s)| (text_width(&s.text), chosen(n, s))).collect();
+    let longest = widths.iter().filter(|w| w.1).map(|w| w.0).max().unwrap_or(0);
+    let fits = |limit: usize| {
+        widths.iter().map(|&(w, chosen)| if chosen { w.min(limit) } else { w }).sum::<usize>() <= width
+    };
+    let limit = (least..=longest.max(least)).rev().find(|limit| fits(*limit))?;
+    let short = |(span, &(w, chosen)): (&Span, &(usize, bool))| match chosen && w > limit {
+        true => Span { label: span.label, text: middle_out(&span.text, limit) },
+        false => span.clone(),
+    };
+    Some(line.iter().zip(&widths).map(short).collect())
 }
 
 /// `/var/lib/…/upper`: the end of a path says more than its middle.
@@ -291,7 +294,7 @@ fn middle_out(text: &str, width: usize) -> String {
 pub fn table(rows: &[Vec<Line>], width: usize) -> Vec<Line> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widest = |n: usize| rows.iter().filter_map(|r| r.get(n)).map(|c| line_width(c)).max().unwrap_or(0);
-    let limit = width / 2;
+    let limit = width * 2 / 5;
     let widths: Vec<usize> = (0..columns).map(|n| widest(n).min(limit)).collect();
     let before: usize = widths.iter().rev().skip(1).map(|w| w + 2).sum();
     let last = width.saturating_sub(before).max(16);

@@ -1,6 +1,6 @@
 //! Calls, facts and times as lines; shared by the renderers for people.
 
-use crate::narrate::{Label, Line, Narrator, Span, brief_ids};
+use crate::narrate::{Label, Line, Narrator, Span, brief_ids, inside};
 use crate::trace::{Call, Fact, Value};
 
 /// `mount(overlay, /x) = 0`, or with names and time in strace's manner. The
@@ -44,32 +44,67 @@ fn argument(value: &Value) -> String {
         }
         Value::Text(text) => text,
     };
+    let value = |t: &str| t.ends_with(')') && t.split_once('(').is_some_and(|(f, _)| is_word(f));
     let flags = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "_|- ~+*:.".contains(c);
-    let structure = text.starts_with(['{', '[', '"', '&']) || text.starts_with("0x") || text == "…";
-    if structure || (!text.is_empty() && text.chars().all(flags)) {
+    let structure =
+        value(text) || text.starts_with(['{', '[', '"', '&']) || text.starts_with("0x") || text == "…";
+    if structure || (text.contains(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(flags)) {
         text.clone()
     } else {
         format!("{text:?}")
     }
 }
 
-/// `key = value`, and where it was read.
-pub fn fact(fact: &Fact) -> Line {
+/// `key: value`, and where it was read; in full, or with short ids.
+pub fn fact(fact: &Fact, full: bool) -> Line {
     let mut line = vec![];
     if !fact.key.is_empty() {
-        line.push(Span::new(Label::Key, &fact.key));
+        line.push(Span::new(Label::Key, if full { fact.key.clone() } else { brief(&fact.key) }));
         line.push(Span::new(Label::Plain, ": "));
     }
-    line.push(Span::new(Label::Value, fact.value.text()));
-    line.push(Span::new(Label::Dim, format!("  [{}]", fact.source)));
+    let value = match fact.value.text() {
+        // Nothing at all would look like a mistake.
+        value if value.is_empty() => "\"\"".to_owned(),
+        value => value,
+    };
+    line.push(Span::new(Label::Value, if full { value } else { brief(&value) }));
+    let source = if full { fact.source.text() } else { brief_source(&fact.source) };
+    line.push(Span::new(Label::Dim, format!("  [{source}]")));
     line
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Short ids, and paths beneath the new root as the container calls them.
+fn brief(text: &str) -> String {
+    let words = text.split(' ').map(|word| match inside(word) {
+        path if path.len() < word.len() => path.to_owned(),
+        _ => brief_ids(word),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Where it was read, short enough to stand beside what was read.
+fn brief_source(source: &Value) -> String {
+    const WIDTH: usize = 32;
+    let text = brief_ids(&source.text());
+    let cut = text.chars().count().saturating_sub(WIDTH);
+    if cut == 0 {
+        return text;
+    }
+    let end: String = text.chars().skip(cut + 1).collect();
+    // Whole components of a path read better than half of one.
+    let end = end.find('/').map_or(end.as_str(), |at| &end[at..]);
+    format!("…{end}")
 }
 
 /// Evidence before and after, as a diff: what stayed is shown once.
 pub fn diff(before: &[Fact], after: &[Fact]) -> Vec<Line> {
     let marked = |mark: &str, label: Label, f: &Fact| {
         let mut line = vec![Span::new(label, mark)];
-        line.extend(fact(f).into_iter().map(|span| match span.label {
+        line.extend(fact(f, true).into_iter().map(|span| match span.label {
             Label::Value | Label::Key if mark != "  " => Span { label, ..span },
             _ => span,
         }));

@@ -3,10 +3,13 @@
 //! The reader trusts nothing: what it yields is a well-formed beginning of a
 //! recording, and its last item says on which line it stopped being one.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read as _, Write};
 
 use super::{Body, Event, EventSink, TRACE_VERSION};
 use crate::plan::{PLAN_VERSION, StepId};
+
+/// Bytes of a line at which the reader gives up, rather than take all memory.
+const LONGEST: u64 = 64 << 20;
 
 /// Writes events as lines of JSON. Each line is flushed, so that a killed run
 /// leaves all that happened before.
@@ -54,6 +57,12 @@ pub enum RecordingError {
     /// The last line stops in the middle.
     #[error("line {line}: it is cut off in the middle of an event; the recording was not written to its end")]
     CutOff {
+        /// Counted from 1.
+        line: usize,
+    },
+    /// A line that no recording has.
+    #[error("line {line}: longer than {} MiB; this is not a recording", LONGEST >> 20)]
+    TooLong {
         /// Counted from 1.
         line: usize,
     },
@@ -149,10 +158,13 @@ impl<R: BufRead> Events<R> {
         let mut bytes = Vec::new();
         loop {
             bytes.clear();
-            match self.input.read_until(b'\n', &mut bytes) {
+            match (&mut self.input).take(LONGEST).read_until(b'\n', &mut bytes) {
                 Err(source) => return Some(Err(RecordingError::Io { line: self.line + 1, source })),
                 Ok(0) => return self.at_end().map(Err),
                 Ok(_) => self.line += 1,
+            }
+            if bytes.len() as u64 == LONGEST {
+                return Some(Err(RecordingError::TooLong { line: self.line }));
             }
             if !bytes.trim_ascii().is_empty() {
                 return Some(self.parse(&bytes));

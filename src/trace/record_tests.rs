@@ -107,6 +107,13 @@ fn bytes_that_are_not_text_are_an_error() {
 }
 
 #[test]
+fn an_endless_line_ends() {
+    let endless = std::io::BufReader::new(std::io::repeat(b'x'));
+    let items: Vec<_> = read(endless).collect();
+    assert!(matches!(items[..], [Err(RecordingError::TooLong { line: 1 })]));
+}
+
+#[test]
 fn a_call_outside_its_step_is_refused() {
     let mut bodies = bodies();
     bodies

@@ -101,6 +101,20 @@ impl Redactor {
             }
             return;
         }
+        // `/proc/4242/ns` varies by its pid only.
+        if *kind == Kind::Path
+            && let Some(rest) = value.strip_prefix("/proc/")
+            && let pid = leading_digits(rest)
+            && !pid.is_empty()
+            && (rest.len() == pid.len() || rest[pid.len()..].starts_with('/'))
+        {
+            self.value(&Value::volatile(Kind::Pid, pid));
+            if let Some(name) = self.tagged.get(&(Kind::Pid, pid.to_owned())) {
+                let whole = format!("/proc/{name}{}", &rest[pid.len()..]);
+                self.insert(value.clone(), Kind::Path, whole);
+            }
+            return;
+        }
         let digits = hex_digits(value);
         let name = match digits.and_then(|d| self.same_digits(d)) {
             Some(name) => name,

@@ -71,6 +71,14 @@ fn whole_and_short_forms_share_a_name_in_either_order() {
 }
 
 #[test]
+fn a_path_of_a_process_varies_by_its_pid() {
+    let redactor = knowing(vec![(Kind::Path, "/proc/4242/ns"), (Kind::Pid, "4242"), (Kind::Path, "/proc/7")]);
+    assert_eq!(redactor.name(Kind::Path, "/proc/4242/ns"), "/proc/<pid-1>/ns");
+    assert_eq!(redactor.name(Kind::Pid, "4242"), "<pid-1>");
+    assert_eq!(redactor.text("in /proc/4242/ns and /proc/7"), "in /proc/<pid-1>/ns and /proc/<pid-2>");
+}
+
+#[test]
 fn a_name_that_is_also_a_word_of_redaction_does_no_harm() {
     let redactor = knowing(vec![(Kind::Host, "container"), (Kind::Container, ID)]);
     assert_eq!(redactor.text("<container-1> on container"), "<container-1> on <host-1>");

@@ -6,5 +6,8 @@
 
 mod bad_input;
 mod fault;
+mod lessons;
 mod run;
 mod support;
+mod userland;
+mod userland_scripts;

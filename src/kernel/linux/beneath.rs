@@ -59,22 +59,13 @@ pub fn open(state: &mut State, rec: &mut Recorder, path: &str, missing: Missing)
         Err(Errno::ENOENT) if missing != Missing::Refuse => {}
         other => return other.map_err(fail(|| format!("open {path}"))),
     }
-    let (above, name) = below.rsplit_once('/').unwrap_or((".", below));
-    match missing {
-        Missing::File => {
-            let dir = make_dirs(rec, root, above)?;
-            calls::openat(
-                rec,
-                &dir,
-                name,
-                OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW,
-                0o644,
-            )
-            .map_err(fail(|| format!("make file {path}")))?;
-            open_in_root(rec, root, below, OFlags::PATH, 0).map_err(fail(|| format!("open {path}")))
-        }
-        _ => make_dirs(rec, root, below),
+    if missing == Missing::Directory {
+        return make_dir(rec, root, below);
     }
+    let (above, name) = below.rsplit_once('/').unwrap_or((".", below));
+    let dir = dir_or_made(rec, root, above)?;
+    calls::openat(rec, &dir, name, OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW, 0o644)
+        .map_err(fail(|| format!("make file {path}")))
 }
 
 /// Opens the directory that a new entry goes into, and gives the entry's name.
@@ -89,45 +80,38 @@ pub fn open_parent<'p>(
         return Err(Failure::new(format!("make {path}: it has no name of its own"), None));
     }
     let root = root(state, rec)?;
-    let dir = match open_in_root(rec, root, above, OFlags::PATH | OFlags::DIRECTORY, 0) {
-        Err(Errno::ENOENT) => make_dirs(rec, root, above)?,
-        other => other.map_err(fail(|| format!("open the directory of {path}")))?,
-    };
-    Ok((dir, name))
+    Ok((dir_or_made(rec, root, above)?, name))
 }
 
-/// Makes a directory and those above it, each resolved inside the root.
-pub fn make_dirs(rec: &mut Recorder, root: &OwnedFd, below: &str) -> Result<OwnedFd, Failure> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY;
-    let mut at = open_in_root(rec, root, ".", flags, 0).map_err(fail(|| "open the new root".to_owned()))?;
-    let parts: Vec<&str> = below.split('/').filter(|p| !p.is_empty() && *p != ".").collect();
-    for (n, part) in parts.iter().enumerate() {
-        let so_far = parts[..=n].join("/");
-        let opened = match open_in_root(rec, root, &so_far, flags, 0) {
-            Err(Errno::ENOENT) => {
-                match calls::mkdirat(rec, &at, part, 0o755) {
-                    Ok(()) => {}
-                    Err(Errno::EEXIST) => {
-                        return Err(Failure::new(
-                            format!("make directory /{so_far} in the container"),
-                            Some(Errno::EEXIST),
-                        )
-                        .hint("the image has a symbolic link there that leads nowhere"));
-                    }
-                    Err(e) => {
-                        return Err(Failure::new(
-                            format!("make directory /{so_far} in the container"),
-                            Some(e),
-                        ));
-                    }
-                }
-                open_in_root(rec, root, &so_far, flags, 0)
-            }
-            other => other,
-        };
-        at = opened.map_err(fail(|| format!("open directory /{so_far} in the container")))?;
+fn dir_or_made(rec: &mut Recorder, root: &OwnedFd, below: &str) -> Result<OwnedFd, Failure> {
+    match open_in_root(rec, root, below, OFlags::PATH | OFlags::DIRECTORY, 0) {
+        Err(Errno::ENOENT) => make_dir(rec, root, below),
+        other => other.map_err(fail(|| format!("open directory /{below} in the container"))),
     }
-    Ok(at)
+}
+
+/// Makes a directory that is missing, and those above it that are. Each is
+/// resolved inside the root.
+fn make_dir(rec: &mut Recorder, root: &OwnedFd, below: &str) -> Result<OwnedFd, Failure> {
+    let what = || format!("make directory /{below} in the container");
+    let made = match below.rsplit_once('/') {
+        None => calls::mkdirat(rec, root, below, 0o755),
+        Some((above, name)) => {
+            let dir = dir_or_made(rec, root, above)?;
+            calls::mkdirat(rec, &dir, name, 0o755)
+        }
+    };
+    match made {
+        Ok(()) | Err(Errno::EEXIST) => {}
+        Err(e) => return Err(Failure::new(what(), Some(e))),
+    }
+    open_in_root(rec, root, below, OFlags::PATH | OFlags::DIRECTORY, 0).map_err(|e| {
+        let failure = Failure::new(what(), Some(e));
+        match (made, e) {
+            (Err(_), Errno::ENOENT) => failure.hint("the image has a symbolic link there that leads nowhere"),
+            _ => failure,
+        }
+    })
 }
 
 /// A path that means what a descriptor means, for calls that take no descriptor.
@@ -163,7 +147,8 @@ mod tests {
         let mut rec = Recorder::off();
         let inside = |p: &str| format!("{}/{p}", root.display());
 
-        open(&mut state, &mut rec, &inside("proc/x"), Missing::Directory).unwrap_err();
+        let failure = open(&mut state, &mut rec, &inside("proc/x"), Missing::Directory).unwrap_err();
+        assert!(failure.hint.is_some(), "{failure}");
         assert!(!outside.join("x").exists());
         open(&mut state, &mut rec, &inside("up/made/here"), Missing::File).unwrap();
         assert!(root.join("made/here").is_file());

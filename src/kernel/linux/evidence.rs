@@ -64,7 +64,11 @@ pub fn of(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
         Op::DropBounding { .. } => status("self", &["CapBnd"]),
         Op::SetUser { .. } => status("self", &["Uid", "Gid", "Groups"]),
         Op::SetCapabilities { .. } => status("self", &["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]),
-        Op::LoadSeccomp { .. } => status("self", &["Seccomp", "Seccomp_filters"]),
+        Op::LoadSeccomp { profile } => {
+            let mut facts = status("self", &["Seccomp", "Seccomp_filters"]);
+            facts.extend(super::seccomp::describe(profile));
+            facts
+        }
         // Still there when the command has ended already: it is a zombie until
         // `Supervise` has its status.
         Op::Exec { .. } => cx.init_pid().map_or_else(Vec::new, |pid| {

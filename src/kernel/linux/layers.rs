@@ -4,22 +4,24 @@
 use std::path::{Path, PathBuf};
 
 use super::cx::Cx;
+use crate::image::layers::{self as image, Limits};
+use crate::image::{changes, digest};
 use crate::kernel::{Errno, Failure};
 use crate::plan::Op;
 use crate::trace::{Fact, Kind, Value};
 
-/// Where a store keeps a blob, OCI image layout.
-pub fn blob(store: &Path, digest: &str) -> PathBuf {
-    let (algorithm, hex) = digest.split_once(':').unwrap_or(("sha256", digest));
-    store.join("blobs").join(algorithm).join(hex)
+fn blob(store: &Path, wanted: &str) -> Result<PathBuf, Failure> {
+    let hex = digest::hex(wanted)
+        .ok_or_else(|| Failure::new(format!("find {wanted}: it is no sha256 digest"), None))?;
+    Ok(store.join("blobs/sha256").join(hex))
 }
 
 /// Carries out the reading operations and the unpacking of a layer.
 pub fn apply(op: &Op, _cx: &mut Cx<'_>, store: &Path) -> Result<bool, Failure> {
     match op {
         Op::ReadImage { reference, image, manifest, .. } => {
-            for (what, digest) in [("manifest", manifest), ("config", image)] {
-                let path = blob(store, digest);
+            for (what, wanted) in [("manifest", manifest), ("config", image)] {
+                let path = blob(store, wanted)?;
                 let bad = |why: String| {
                     Failure::new(format!("read the {what} of {reference}: {why}"), None)
                         .hint("load the image again")
@@ -31,17 +33,17 @@ pub fn apply(op: &Op, _cx: &mut Cx<'_>, store: &Path) -> Result<bool, Failure> {
                     )
                     .hint("load the image again")
                 })?;
-                let found = sha256(&bytes);
-                if found != *digest {
-                    return Err(bad(format!("its digest is {found}, not {digest}")));
+                let found = digest::of_bytes(&bytes);
+                if found != *wanted {
+                    return Err(bad(format!("its digest is {found}, not {wanted}")));
                 }
                 serde_json::from_slice::<serde::de::IgnoredAny>(&bytes)
                     .map_err(|e| bad(format!("it is not JSON: {e}")))?;
             }
             Ok(true)
         }
-        Op::UnpackLayer { blob: digest, media_type, size, diff_id, dir, .. } => {
-            unpack(&blob(store, digest), media_type, *size, diff_id, Path::new(dir))
+        Op::UnpackLayer { blob: packed, media_type, size, diff_id, dir, .. } => {
+            unpack(&blob(store, packed)?, media_type, *size, diff_id, Path::new(dir))
         }
         Op::UseLayer { dir, diff_id, .. } => match rustix::fs::stat(dir.as_str()) {
             Ok(s) if rustix::fs::FileType::from_raw_mode(s.st_mode).is_dir() => Ok(true),
@@ -59,15 +61,11 @@ fn gone(dir: &str, diff_id: &str, errno: Errno) -> Failure {
     Failure::new(format!("use layer {diff_id} at {dir}"), Some(errno)).hint("load the image again")
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    use sha2::Digest;
-    let digest = sha2::Sha256::digest(bytes);
-    digest.iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
-}
-
-/// The one place that unpacks: an adapter to the image room.
-fn unpack(blob: &Path, _media_type: &str, _size: u64, _diff_id: &str, dir: &Path) -> Result<bool, Failure> {
-    Err(Failure::new(format!("unpack {} to {}: not built in", blob.display(), dir.display()), None))
+/// The one place that unpacks: the image room does it, resolving every name
+/// beneath the tree's own directory.
+fn unpack(blob: &Path, media_type: &str, size: u64, diff_id: &str, dir: &Path) -> Result<bool, Failure> {
+    let done = image::unpack(blob, media_type, diff_id, dir, &Limits::for_blob(size))?;
+    Ok(done.existed)
 }
 
 /// What there is to say of a layer's or the host's kernel.
@@ -80,13 +78,13 @@ pub fn evidence(op: &Op, store: &Path) -> Vec<Fact> {
     match op {
         Op::ReadImage { image, manifest, .. } => [("manifest", manifest), ("config", image)]
             .into_iter()
-            .filter_map(|(key, digest)| {
-                let path = blob(store, digest);
+            .filter_map(|(key, wanted)| {
+                let path = blob(store, wanted).ok()?;
                 let bytes = std::fs::read(&path).ok()?;
                 Some(fact(
                     &path.to_string_lossy(),
                     &format!("{key} digest"),
-                    Value::volatile(Kind::Digest, sha256(&bytes)),
+                    Value::volatile(Kind::Digest, digest::of_bytes(&bytes)),
                 ))
             })
             .collect(),
@@ -108,7 +106,14 @@ pub fn evidence(op: &Op, store: &Path) -> Vec<Fact> {
             ]
         }
         Op::LookForKernel { layers } => layers.iter().flat_map(|l| bootable(l)).collect(),
-        Op::ReadChanges { .. } => Vec::new(),
+        Op::ReadChanges { upper, lower } => {
+            let lower: Vec<PathBuf> = lower.iter().map(PathBuf::from).collect();
+            let found = changes::changes(Path::new(upper), &lower).unwrap_or_default();
+            found
+                .iter()
+                .map(|c| fact(upper, &c.path.to_string_lossy(), Value::Text(c.kind.letter().to_string())))
+                .collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -144,8 +149,8 @@ mod tests {
     fn an_image_with_another_digest_is_refused() {
         let store = tempfile::tempdir().unwrap();
         let put = |text: &str| {
-            let digest = sha256(text.as_bytes());
-            let path = blob(store.path(), &digest);
+            let digest = digest::of_bytes(text.as_bytes());
+            let path = blob(store.path(), &digest).unwrap();
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, text).unwrap();
             digest
@@ -156,7 +161,7 @@ mod tests {
         let mut cx = Cx { rec: &mut rec, slots: &mut slots };
         assert!(apply(&op, &mut cx, store.path()).unwrap());
         assert_eq!(evidence(&op, store.path()).len(), 2);
-        std::fs::write(blob(store.path(), &image), "{}").unwrap();
+        std::fs::write(blob(store.path(), &image).unwrap(), "{}").unwrap();
         let failure = apply(&op, &mut cx, store.path()).unwrap_err();
         assert!(failure.what.contains("its digest is"), "{failure}");
     }

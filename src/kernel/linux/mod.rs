@@ -37,9 +37,9 @@ mod state;
 mod supervise;
 mod terminal;
 mod union;
+pub mod userland;
 
 pub use kernel::LinuxKernel;
 
 #[cfg(test)]
 mod tests;
-pub mod userland;

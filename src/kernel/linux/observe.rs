@@ -2,6 +2,7 @@
 //! subject, through init's `/proc` entry where there is an init.
 
 use super::evidence::{self, fact};
+use super::net;
 use crate::kernel::Subject;
 use crate::plan::op::Ns;
 use crate::trace::{Fact, Kind, Value};
@@ -15,10 +16,9 @@ pub fn observe(subject: Subject, init: Option<i32>, layers: &[String]) -> Vec<Fa
         Subject::Mounts => evidence::mounts(&process, |_| true),
         Subject::Namespaces => evidence::namespace_facts(&ALL, &process),
         Subject::Cgroup => text_lines(&format!("/proc/{process}/cgroup"), "cgroup"),
-        Subject::Network => ["dev", "route", "if_inet6"]
-            .iter()
-            .flat_map(|file| text_lines(&format!("/proc/{process}/net/{file}"), file))
-            .collect(),
+        Subject::Network => {
+            init.map_or_else(net::observe::here, net::observe::of_process).unwrap_or_default()
+        }
         Subject::Layers => layers.iter().flat_map(|l| evidence::made(l)).collect(),
         Subject::Processes => init.map_or_else(Vec::new, processes),
     }

@@ -27,6 +27,9 @@ pub struct State {
     pub tty: bool,
     /// Standard input is connected.
     pub interactive: bool,
+    /// The plan removes the container's directory: its writable layer need not
+    /// survive.
+    pub volatile: bool,
     /// The cgroup namespace is taken by a step of its own.
     pub late_cgroup_namespace: bool,
     /// The terminal's master: in init until it is handed over, then in the runtime.
@@ -44,6 +47,7 @@ impl State {
                 Op::Exec { cwd, .. } => state.cwd.clone_from(cwd),
                 Op::OpenTerminal => state.tty = true,
                 Op::Supervise { interactive, .. } => state.interactive = *interactive,
+                Op::RemoveContainer { .. } => state.volatile = true,
                 Op::UnshareCgroup => state.late_cgroup_namespace = true,
                 _ => {}
             }

@@ -3,6 +3,7 @@
 //! between it and the user's terminal.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::{Mutex, Once};
 
 use nix::mount::MsFlags;
 use rustix::fs::OFlags;
@@ -91,12 +92,14 @@ fn ioctl(
     )
 }
 
-/// The user's own terminal, raw while this lives: on every way out, also when
-/// unwinding, it is as it was.
+/// How the user's terminal was. Where a panic aborts, nothing is dropped: the
+/// panic hook puts it back then.
+static SAVED: Mutex<Option<Termios>> = Mutex::new(None);
+static HOOK: Once = Once::new();
+
+/// The user's own terminal, raw while this lives: on every way out it is as it was.
 #[derive(Debug)]
-pub struct Raw {
-    saved: Termios,
-}
+pub struct Raw;
 
 impl Raw {
     /// Makes standard input raw. `None` when it is no terminal.
@@ -105,14 +108,31 @@ impl Raw {
         let saved = rustix::termios::tcgetattr(input).ok()?;
         let mut raw = saved.clone();
         raw.make_raw();
+        *SAVED.lock().ok()? = Some(saved);
+        HOOK.call_once(|| {
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |info| {
+                restore();
+                before(info);
+            }));
+        });
+        let entered = Raw;
         rustix::termios::tcsetattr(input, OptionalActions::Now, &raw).ok()?;
-        Some(Raw { saved })
+        Some(entered)
     }
 }
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        let _ = rustix::termios::tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &self.saved);
+        restore();
+    }
+}
+
+fn restore() {
+    if let Ok(mut saved) = SAVED.try_lock()
+        && let Some(saved) = saved.take()
+    {
+        let _ = rustix::termios::tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &saved);
     }
 }
 

@@ -2,14 +2,20 @@
 //! own with one thread, because clone3 copies only the calling thread; the
 //! test here looks at what it printed and what it left.
 
+#![expect(clippy::print_stdout, reason = "the cases speak to the test that started them")]
+#![expect(clippy::type_complexity)]
+
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use super::LinuxKernel;
 use crate::kernel::{Applied, Kernel, Slots, StepFailure, Watch};
-use crate::plan::op::{CapSets, MountRole, Ns, OverlayStyle, Slot};
+use crate::plan::op::{CapSets, CgroupVersion, IdMap, MountRole, Ns, OverlayStyle, SeccompProfile, Slot};
 use crate::plan::{Actor, Op, PLAN_VERSION, Phase, Plan, Step, StepId};
 use crate::trace::Life;
+
+mod interactive;
 
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const BUSYBOX: &str = "/bin/busybox";
@@ -43,7 +49,23 @@ fn plan(dir: &Path, layers: usize, style: OverlayStyle, argv: &[&str], tty: bool
         cgroup: None,
     };
     let none = CapSets::default();
-    let mut ops = vec![(Actor::Runtime, Op::ReadHostKernel)];
+    // v1 needs a join after clone3; in v2 init is born in its cgroup.
+    let host = super::host::facts().unwrap();
+    let pids = host.cgroups.iter().find(|c| c.controllers.iter().any(|c| c == "pids")).unwrap();
+    let cgroup = cgroup_of(&pids.mount, dir);
+    let create = Op::CreateCgroup {
+        version: pids.version,
+        controllers: pids.controllers.clone(),
+        path: cgroup.clone(),
+    };
+    let join = Op::JoinCgroup { files: vec![format!("{cgroup}/cgroup.procs")] };
+    let clone = match (clone, pids.version) {
+        (Op::Clone { namespaces, .. }, CgroupVersion::V2) => {
+            Op::Clone { namespaces, cgroup: Some(cgroup.clone()) }
+        }
+        (clone, _) => clone,
+    };
+    let mut ops = vec![(Actor::Runtime, Op::ReadHostKernel), (Actor::Runtime, create.clone())];
     for (name, mode) in [("", 0o711), ("upper", 0o755), ("work", 0o700), ("rootfs", 0o755)] {
         ops.push((
             Actor::Runtime,
@@ -54,17 +76,20 @@ fn plan(dir: &Path, layers: usize, style: OverlayStyle, argv: &[&str], tty: bool
         OverlayStyle::Detached => {
             ops.push((Actor::Runtime, overlay));
             ops.push((Actor::Runtime, clone));
+            ops.push((Actor::Runtime, join));
             ops.push((Actor::Init, Op::MakeMountsPrivate));
             ops.push((Actor::Init, Op::AttachRootfs { target: root.clone() }));
         }
         OverlayStyle::Options => {
             ops.push((Actor::Runtime, clone));
+            ops.push((Actor::Runtime, join));
             ops.push((Actor::Init, Op::MakeMountsPrivate));
             ops.push((Actor::Init, overlay));
         }
     }
     let node = |path: &str, minor| Op::MakeNode { path: at(path), kind: 'c', major: 1, minor, mode: 0o666 };
     let mut init = vec![
+        Op::SetLinkUp { link: "lo".to_owned() },
         mount(MountRole::Proc, "proc", "/proc", &["nosuid", "noexec", "nodev"]),
         mount(MountRole::Dev, "tmpfs", "/dev", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
         mount(
@@ -98,6 +123,7 @@ fn plan(dir: &Path, layers: usize, style: OverlayStyle, argv: &[&str], tty: bool
         Op::SetUser { uid: 1000, gid: 100, groups: vec![100, 7] },
         Op::SetCapabilities { caps: none },
         Op::SetNoNewPrivs,
+        Op::LoadSeccomp { profile: SeccompProfile::Default { caps: Vec::new() } },
         Op::Exec {
             argv: argv.iter().map(|a| (*a).to_owned()).collect(),
             env: vec!["PATH=/bin".to_owned(), "HOME=/".to_owned()],
@@ -111,6 +137,8 @@ fn plan(dir: &Path, layers: usize, style: OverlayStyle, argv: &[&str], tty: bool
         of: Box::new(Op::Clone { namespaces: Vec::new(), cgroup: None }),
     };
     ops.push((Actor::Runtime, undo));
+    let undo = Op::Undo { step: StepId("cgroup".to_owned()), of: Box::new(create) };
+    ops.push((Actor::Runtime, undo));
     ops.push((Actor::Runtime, Op::RemoveContainer { path: own(dir, "").trim_end_matches('/').to_owned() }));
     let steps = ops
         .into_iter()
@@ -123,6 +151,10 @@ fn plan(dir: &Path, layers: usize, style: OverlayStyle, argv: &[&str], tty: bool
         })
         .collect();
     Plan { version: PLAN_VERSION, container: ID.to_owned(), steps }
+}
+
+fn cgroup_of(mount: &str, dir: &Path) -> String {
+    format!("{mount}/glassbox-test{}", dir.file_name().unwrap().to_str().unwrap())
 }
 
 fn layer_name(n: usize) -> String {
@@ -159,10 +191,15 @@ fn prepare(dir: &Path, layers: usize) {
     let bin = dir.join("layers").join(layer_name(0)).join("bin");
     std::fs::create_dir_all(&bin).unwrap();
     std::fs::copy(BUSYBOX, bin.join("busybox")).unwrap();
-    for name in ["sh", "echo", "cat", "ls", "id"] {
+    for name in ["sh", "echo", "cat", "ls", "id", "tty"] {
         std::os::unix::fs::symlink("busybox", bin.join(name)).unwrap();
     }
     std::fs::write(bin.join("not-executable"), "x").unwrap();
+    for (name, text) in [("garbage", "\0\0"), ("no-interpreter", "#!/nowhere\n")] {
+        std::fs::write(bin.join(name), text).unwrap();
+        std::fs::set_permissions(bin.join(name), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
+    }
     std::fs::create_dir(dir.join("volume")).unwrap();
     std::fs::write(dir.join("volume/file"), "from the host\n").unwrap();
     std::fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -178,22 +215,39 @@ const SCRIPT: &str = "echo pid $$; hostname; id; pwd; cat /data/inner/file; \
 #[ignore = "root"]
 fn case() {
     let Ok(case) = std::env::var(CASE) else { return };
-    println!();
+    println!("\nthread {}", rustix::thread::gettid());
     let (name, dir) = case.split_once(' ').unwrap();
     let dir = Path::new(dir);
     let (watch, style, argv): (Watch, OverlayStyle, &[&str]) = match name {
         "off" => (Watch::Off, OverlayStyle::Detached, &["sh", "-c", SCRIPT]),
         "watched" => (Watch::BeforeAndAfter, OverlayStyle::Detached, &["sh", "-c", SCRIPT]),
         "options" => (Watch::Off, OverlayStyle::Options, &["sh", "-c", SCRIPT]),
+        "abandoned" => (Watch::After, OverlayStyle::Detached, &["/bin/true"]),
+        "user" => (Watch::After, OverlayStyle::Detached, &["sh", "-c", SCRIPT]),
+        "one" => (Watch::Off, OverlayStyle::Detached, &["/bin/true"]),
+        "interactive" => (Watch::Off, OverlayStyle::Detached, &["sh"]),
         "tty" => (Watch::After, OverlayStyle::Detached, &["sh", "-c", "test -t 0 && test -t 1 && echo tty"]),
         "missing" => (Watch::Off, OverlayStyle::Detached, &["no-such-program"]),
         "missing-watched" => (Watch::After, OverlayStyle::Detached, &["no-such-program"]),
         "killed" => (Watch::Off, OverlayStyle::Detached, &["sh", "-c", "sh -c 'kill -9 $$'; exit $?"]),
+        "garbage" => (Watch::Off, OverlayStyle::Detached, &["garbage"]),
+        "garbage-watched" => (Watch::After, OverlayStyle::Detached, &["garbage"]),
+        "no-interpreter" => (Watch::Off, OverlayStyle::Detached, &["no-interpreter"]),
+        "signal" => (
+            Watch::Off,
+            OverlayStyle::Detached,
+            &["sh", "-c", "trap 'exit 42' TERM; busybox sleep 1000 & echo ready; wait"],
+        ),
         "refused" => (Watch::After, OverlayStyle::Detached, &["/bin/not-executable"]),
         _ => panic!("no case {name}"),
     };
-    let layers = if name == "tty" { 1 } else { 130 };
-    let plan = plan(dir, layers, style, argv, name == "tty");
+    if name == "abandoned" {
+        abandon(&plan(dir, 1, style, argv, false));
+    }
+    let layers = if matches!(name, "tty" | "one" | "interactive") { 1 } else { 130 };
+    let plan = plan(dir, layers, style, argv, matches!(name, "tty" | "interactive"));
+    let plan = if name == "user" { with_user_namespace(plan) } else { plan };
+    let plan = if name == "interactive" { interactive::connected(plan) } else { plan };
     match drive(&plan, watch) {
         (Ok((status, applied)), lives) => {
             println!("status {status}");
@@ -209,11 +263,77 @@ fn case() {
     }
 }
 
+/// The same, in a user namespace whose ids are the host's.
+fn with_user_namespace(mut plan: Plan) -> Plan {
+    let at = plan.steps.iter().position(|s| matches!(s.op, Op::Clone { .. })).unwrap();
+    if let Op::Clone { namespaces, .. } = &mut plan.steps[at].op {
+        namespaces.insert(0, Ns::User);
+    }
+    let map = vec![IdMap { container: 0, host: 0, size: 65_536 }];
+    let op = Op::WriteIdMaps { uid: map.clone(), gid: map };
+    let id = StepId("id-maps".to_owned());
+    plan.steps.insert(at + 1, Step { id, phase: Phase::Namespaces, actor: Actor::Runtime, op });
+    plan
+}
+
+/// Dies by SIGKILL between two steps of init.
+fn abandon(plan: &Plan) -> ! {
+    let mut kernel = LinuxKernel::new("/nonexistent");
+    kernel.begin(plan, Watch::After);
+    let mut slots = Slots::new();
+    for step in &plan.steps {
+        kernel.apply(step, &mut slots, &mut |_| {}).unwrap();
+        if matches!(step.op, Op::PivotRoot { .. }) {
+            break;
+        }
+    }
+    println!("init {}", slots[&Slot::InitPid]);
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
+    unreachable!("killed");
+}
+
+#[test]
+#[ignore = "root"]
+fn init_dies_with_the_runtime_and_another_one_undoes_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    prepare(dir.path(), 1);
+    let output = start("abandoned", dir.path());
+    let text = text(&output);
+    let init: i32 = text.lines().find_map(|l| l.strip_prefix("init ")).unwrap().parse().unwrap();
+    // The kernel has sent the signal; the process may still be on its way out.
+    if let Some(pid) = rustix::process::Pid::from_raw(init)
+        && let Ok(pidfd) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
+    {
+        let mut fds = [rustix::event::PollFd::new(&pidfd, rustix::event::PollFlags::IN)];
+        let limit = rustix::event::Timespec { tv_sec: 10, tv_nsec: 0 };
+        assert_eq!(rustix::event::poll(&mut fds, Some(&limit)).unwrap(), 1, "init lives on");
+    }
+    assert!(dir.path().join(ID).exists());
+    let plan = plan(dir.path(), 1, OverlayStyle::Detached, &["/bin/true"], false);
+    let mut kernel = LinuxKernel::new("/nonexistent");
+    kernel.begin(&plan, Watch::Off);
+    for step in plan.steps.iter().rev() {
+        kernel.undo(&step.op, &Slots::new()).unwrap();
+    }
+    nothing_left("abandoned", dir.path(), &output);
+}
+
 /// Runs a case and checks that it leaves nothing.
 fn run(name: &str) -> Output {
     let dir = tempfile::tempdir().unwrap();
     prepare(dir.path(), 130);
-    let child = Command::new(std::env::current_exe().unwrap())
+    let output = start(name, dir.path());
+    nothing_left(name, dir.path(), &output);
+    output
+}
+
+fn start(name: &str, dir: &Path) -> Output {
+    command(name, dir).spawn().unwrap().wait_with_output().unwrap()
+}
+
+fn command(name: &str, dir: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args([
             "--exact",
             "kernel::linux::tests::case",
@@ -221,23 +341,46 @@ fn run(name: &str) -> Output {
             "--nocapture",
             "--test-threads=1",
         ])
-        .env(CASE, format!("{name} {}", dir.path().display()))
+        .env(CASE, format!("{name} {}", dir.display()))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    let path = dir.path().to_str().unwrap();
+        .stderr(Stdio::piped());
+    command
+}
+
+#[test]
+#[ignore = "root"]
+fn a_signal_is_passed_on() {
+    let dir = tempfile::tempdir().unwrap();
+    prepare(dir.path(), 130);
+    let mut child = command("signal", dir.path()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let thread: i32 = lines.find_map(|l| l.strip_prefix("thread ")?.parse().ok()).unwrap();
+    assert!(lines.any(|l| l == "ready"));
+    // To the thread that supervises: the test program has another one, which
+    // does not hold signals back.
+    // SAFETY: plain numbers.
+    let sent = unsafe { libc::syscall(libc::SYS_tgkill, child.id(), thread, libc::SIGTERM) };
+    assert_eq!(sent, 0);
+    let rest: Vec<String> = lines.collect();
+    assert!(rest.iter().any(|l| l == "status 42"), "{rest:?}");
+    assert!(rest.iter().any(|l| l == "lives 3"), "{rest:?}");
+    child.wait().unwrap();
+}
+
+fn nothing_left(name: &str, dir: &Path, output: &Output) {
+    let path = dir.to_str().unwrap();
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!mounts.contains(path), "{name} left a mount");
-    assert!(!dir.path().join(ID).exists(), "{name} left the container: {}", shown(&output));
+    assert!(!dir.join(ID).exists(), "{name} left the container: {}", shown(output));
+    for mount in super::host::facts().unwrap().cgroups {
+        assert!(!Path::new(&cgroup_of(&mount.mount, dir)).exists(), "{name} left a cgroup");
+    }
     // A process of the container would have its union or its volume in sight.
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let seen = std::fs::read_to_string(entry.path().join("mountinfo")).unwrap_or_default();
         assert!(!seen.contains(path), "{name} left process {:?}", entry.file_name());
     }
-    output
 }
 
 fn text(output: &Output) -> String {
@@ -297,12 +440,19 @@ fn a_watched_run_tells_its_calls_and_reads_them_back() {
         assert!(calls.contains(&name), "{name} is missing in {calls:?}");
     }
     let facts = || applied.iter().flat_map(|a| &a.after);
+    assert!(facts().any(|f| f.key == "Seccomp" && f.value.text() == "2"));
     assert!(facts().any(|f| f.key == "NoNewPrivs" && f.value.text() == "1"));
     assert!(facts().any(|f| f.key.starts_with("mount /") && f.value.text().starts_with("overlay ")));
     let namespaces: Vec<String> =
         facts().filter(|f| f.key.ends_with("ns pid")).map(|f| f.value.text()).collect();
     assert_eq!(namespaces.len(), 2);
     assert_ne!(namespaces[0], namespaces[1]);
+}
+
+#[test]
+#[ignore = "root"]
+fn a_command_runs_in_a_user_namespace() {
+    expect_script(&run("user"));
 }
 
 #[test]
@@ -319,6 +469,9 @@ fn failures_of_init_reach_the_runtime_and_all_is_undone() {
     for (case, expected) in [
         ("missing", "127 exec: \"no-such-program\": executable file not found in $PATH"),
         ("missing-watched", "127 exec: \"no-such-program\": executable file not found in $PATH"),
+        ("garbage", "126 execute \"garbage\": exec format error (ENOEXEC)"),
+        ("garbage-watched", "126 execute \"garbage\": exec format error (ENOEXEC)"),
+        ("no-interpreter", "127 execute \"no-interpreter\": no such file or directory (ENOENT)"),
         ("refused", "126 exec: \"/bin/not-executable\": permission denied (EACCES)"),
     ] {
         let output = run(case);

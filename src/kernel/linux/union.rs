@@ -6,6 +6,10 @@
 //! `metacopy=off` and `redirect_dir=off`: a copied-up file is then whole and a
 //! renamed directory is refused (EXDEV, `mv` copies), so that the writable
 //! layer can be read by itself: `diff` and `commit` need nothing but it.
+//! `volatile` only for a container that its own plan removes: unmounting an
+//! overlay otherwise writes the whole file system of the store to disk, and
+//! nobody will read this layer again. For any other container it must not be
+//! set, because fsync(2) in the container then does nothing.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -36,9 +40,9 @@ pub fn apply(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failur
             }
             match style {
                 OverlayStyle::Detached => {
-                    state.detached = Some(detached(lower, upper, work, target, cx.rec)?);
+                    state.detached = Some(detached(lower, upper, work, target, state.volatile, cx.rec)?);
                 }
-                OverlayStyle::Options => with_options(lower, upper, work, target, cx.rec)?,
+                OverlayStyle::Options => with_options(lower, upper, work, target, state.volatile, cx.rec)?,
             }
         }
         Op::AttachRootfs { target } => {
@@ -59,6 +63,7 @@ fn detached(
     upper: &str,
     work: &str,
     target: &str,
+    volatile: bool,
     rec: &mut Recorder,
 ) -> Result<OwnedFd, Failure> {
     let context = rec
@@ -85,6 +90,21 @@ fn detached(
             set
         }
         .map_err(|e| explain(target, e, log(&context)).hint_or(|| format!("refused: {key}={value}")))?;
+    }
+    if volatile {
+        rec.call(
+            "fsconfig",
+            || {
+                vec![
+                    ("fd", fd_value(&context)),
+                    ("cmd", Value::from("FSCONFIG_SET_FLAG")),
+                    ("key", Value::from("volatile")),
+                ]
+            },
+            zero,
+            || rustix::mount::fsconfig_set_flag(&context, "volatile"),
+        )
+        .map_err(|e| explain(target, e, log(&context)))?;
     }
     rec.call(
         "fsconfig",
@@ -132,6 +152,7 @@ fn with_options(
     upper: &str,
     work: &str,
     target: &str,
+    volatile: bool,
     rec: &mut Recorder,
 ) -> Result<(), Failure> {
     let mut held = Vec::with_capacity(lower.len() + 2);
@@ -145,6 +166,9 @@ fn with_options(
     let mut data = format!("lowerdir={},upperdir={},workdir={}", layers.join(":"), own[0], own[1]);
     for (key, value) in FIXED {
         data.push_str(&format!(",{key}={value}"));
+    }
+    if volatile {
+        data.push_str(",volatile");
     }
     calls::chdir(rec, "/proc/self/fd").map_err(fail(|| "change to /proc/self/fd".to_owned()))?;
     let mounted = rec.call(

@@ -40,8 +40,8 @@ phase_exit =
 undo =
     .title = Take back: { $inner }
 
-undoing_nothing = { $inner }: this left nothing on the host that has to be taken back.
-undone_nothing = { $inner }: nothing of it is left to take back.
+undoing_nothing = { $inner }: nothing has to be taken back.
+undone_nothing = { $inner }: nothing had to be taken back.
 found_nothing = This was so already; nothing was changed.
 
 slot_init_pid = (init's pid, known when it exists)
@@ -93,6 +93,11 @@ story_more_facts =
     }
 story_rollback = What was built is now taken back, last step first.
 story_failed_step = { $step } failed to { $what }
+story_quiet =
+    { $count ->
+        [one] For one step there was nothing to take back.
+       *[other] For { $count } steps there was nothing to take back.
+    }
 story_not_undone = { $step } could not be taken back: failed to { $what }
 story_chapter = { $number }/{ $total }
 
@@ -123,7 +128,7 @@ actor_init = init
 prompt_about = About to happen, step { $number } of { $total }:
 prompt_next = next
 prompt_continue = continue
-prompt_break = break at
+prompt_break = break at ID
 prompt_inspect = inspect
 prompt_why = why
 prompt_shell = shell

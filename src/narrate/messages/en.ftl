@@ -13,24 +13,22 @@ read_image =
             [one] Its manifest lists one layer.
            *[other] Its manifest lists { $layers } layers.
         }
-    .why = A tag is only a name and may move. The digest is the hash of the content: whoever has it can check that he got exactly this image.
+    .why = A tag is only a name and may move. The digest is the hash of the content: whoever has it can check that it is exactly this image.
 
 unpack_layer =
     .title = Unpack layer { $index }
-    .about = Layer { $index } ({ $size } bytes) will be hashed, decompressed and unpacked into { $dir_last }, in one pass.
+    .about = Layer { $index } ({ $size } bytes) will be hashed, decompressed and unpacked into { $dir }, in one pass.
     .did = Layer { $index } is unpacked. The hash of its { $size } bytes and that of the tar inside both matched.
     .found = Layer { $index } was unpacked already; it was used as it is.
     .why = A layer is a tar archive of what one build step changed. Two hashes guard it: one of the file as stored, one (the diff ID) of the tar inside, so that recompressing does not change its identity.
     .hand = The deletion marks of the layer (names that begin with .wh.) must then be turned into the whiteouts of overlayfs.
-    .undoing = The unpacked tree { $dir_last } is about to be removed.
-    .undone = No half-unpacked tree of layer { $index } is left.
 
 use_layer =
     .group = Use layers
     .title = Use layer { $index }
     .about = Layer { $index } is in the store already; glassbox will use that tree and not copy it.
     .did =
-        Layer { $index } is used from { $dir_last }. { $created_by ->
+        Layer { $index } is used from { $dir }. { $created_by ->
             [none] The image does not say what made it.
            *[other] It was made by: { $created_by }
         }
@@ -87,8 +85,8 @@ mount_overlay =
            *[options] It stands at { $target }.
         }
     .why = A lookup goes from top to bottom, and the first layer that has the name wins. The first write to a file of a lower layer copies it up to the writable layer; a deletion puts a whiteout there. The lower layers never change.
-    .undoing = The union at { $target } is about to be unmounted.
-    .undone = No union is mounted at { $target }.
+    .undoing = glassbox is about to let go of the union.
+    .undone = glassbox no longer holds the union; where init has it, it goes away with init's mount namespace.
 
 attach_rootfs =
     .hand = In a shell the union is mounted at its place at once: no command holds a mount that stands nowhere.
@@ -96,8 +94,8 @@ attach_rootfs =
     .about = Init will attach the detached union at { $target }, in its own mount namespace.
     .did = The union stands at { $target }, in the mount namespace of init.
     .why = Because only init's namespace knows this mount, the host's list of mounts does not show it, and it goes away with the last process of the container.
-    .undoing = The union at { $target } is about to be unmounted.
-    .undone = No union is attached at { $target }.
+    .undoing = This mount will go away with init's mount namespace.
+    .undone = This mount goes away with init's mount namespace, or has gone already.
 
 create_cgroup =
     .title = Make a cgroup{ $controllers_count ->
@@ -194,8 +192,8 @@ join_cgroup =
     .title = Put init into its cgroups
     .about =
         { $files_count ->
-            [one] The pid of init will be written to one cgroup.procs file.
-           *[other] The pid of init will be written to { $files_count } cgroup.procs files, one per hierarchy.
+            [one] Init will be entered into one cgroup.
+           *[other] Init will be entered into { $files_count } cgroups, one per hierarchy.
         }
     .did =
         { $files_count ->
@@ -225,6 +223,8 @@ write_sysctl =
     .did = { $file } now holds { $value }.
     .found = { $file } held { $value } already.
     .why = A kernel that does not forward drops packets which are not for itself. Those of a container are: they come in at the bridge and leave by another interface.
+    .undoing = { $file } is about to get its former value back, if this run changed it and no container needs it.
+    .undone = { $file } is as it was before, or others still need it.
 
 create_nat =
     .title = Make the base rules of the network
@@ -290,14 +290,14 @@ add_default_route =
 
 make_mounts_private =
     .title = Cut mount propagation
-    .about = Every mount in init's namespace will be made private.
-    .did = Every mount in init's namespace is private.
+    .about = What is mounted in init's namespace will no longer spread to the host's.
+    .did = What is mounted in init's namespace no longer spreads to the host's.
     .why = A new mount namespace is a copy, and copies of shared mounts still pass events on. Without this step, what the container mounts would appear on the host.
 
 mount =
-    .title = Mount { $target_last }
-    .about = A file system of type { $fstype } will be mounted at { $target }.
-    .did = { $fstype } is mounted at { $target }.
+    .title = Mount { $target_inside }
+    .about = A file system of type { $fstype } will be mounted at { $target_inside } of the container.
+    .did = { $fstype } is mounted at { $target_inside } of the container.
     .why =
         { $role ->
             [proc] /proc shows the processes of the pid namespace of whoever mounts it. It must therefore be mounted anew, inside.
@@ -312,13 +312,16 @@ mount =
             [device] A device of the host that the container may use.
            *[other] It was asked for in the specification of the container.
         }
-    .undoing = { $target } is about to be unmounted.
-    .undone = This mount of { $fstype } no longer stands at { $target }.
+    .undoing = This mount will go away with init's mount namespace.
+    .undone = This mount goes away with init's mount namespace, or has gone already.
 
 bind =
-    .title = Bind { $source_last } to { $target_last }
-    .about = { $source } of the host will be shown at { $target } too.
-    .did = { $target } now shows { $source } of the host.
+    .title = Bind { $role ->
+            [names] { $source_last }
+           *[other] { $source }
+        } to { $target_inside }
+    .about = { $source } of the host will be shown at { $target_inside } of the container too.
+    .did = { $target_inside } of the container now shows { $source } of the host.
     .why =
         { $role ->
             [volume] A volume goes past the union: reads and writes reach the host's own file, and stay when the container is removed.
@@ -327,26 +330,26 @@ bind =
             [cgroup] The container sees its own part of the hierarchy.
            *[other] A bind mount is a second name for a tree that exists. Nothing is copied.
         }
-    .undoing = The bind mount at { $target } is about to be unmounted.
-    .undone = { $source } is no longer bound at { $target }.
+    .undoing = This mount will go away with init's mount namespace.
+    .undone = This mount goes away with init's mount namespace, or has gone already.
 
 make_node =
     .group = Make device nodes
-    .title = Make the device { $path_last }
+    .title = Make the device { $path_inside }
     .about = The { $kind ->
             [c] character
            *[b] block
-        } device { $path_last } ({ $major }:{ $minor }) will be made.
-    .did = The device { $path_last } ({ $major }:{ $minor }) is there.
-    .found = The device { $path_last } was there already.
+        } device { $path_inside } ({ $major }:{ $minor }) will be made.
+    .did = The device { $path_inside } ({ $major }:{ $minor }) is there.
+    .found = The device { $path_inside } was there already.
     .why = A node is only a pair of numbers by which the kernel finds the driver. These few give away nothing of the host.
 
 make_symlink =
     .group = Make symbolic links
-    .title = Link { $path_last } to { $target }
-    .about = The symbolic link { $path } will be made; it says { $target }.
-    .did = { $path } is a link that says { $target }.
-    .found = { $path } was there already.
+    .title = Link { $path_inside } to { $target }
+    .about = The symbolic link { $path_inside } will be made; it says { $target }.
+    .did = { $path_inside } is a link that says { $target }.
+    .found = { $path_inside } was there already.
     .why = Programs expect these names in /dev. Each leads to the reader's own descriptors or terminal.
 
 write_file =
@@ -371,19 +374,19 @@ remount_root_readonly =
 
 mask_path =
     .group = Hide paths
-    .title = Hide { $path }
-    .about = { $path } will be hidden behind something empty, if it exists.
-    .did = { $path } is hidden.
-    .found = { $path } does not exist, or was hidden already.
+    .title = Hide { $path_inside }
+    .about = { $path_inside } will be hidden behind something empty, if it exists.
+    .did = { $path_inside } is hidden.
+    .found = { $path_inside } does not exist, or was hidden already.
     .why = Some files of /proc and /sys are not divided by any namespace and tell about the whole host.
 
 readonly_path =
     .group = Protect paths
-    .title = Protect { $path }
-    .about = { $path } will be made read-only, if it exists.
-    .did = { $path } is read-only.
-    .found = { $path } does not exist, or was read-only already.
-    .why = Writing here would change settings of the whole host's kernel, whoever writes.
+    .title = Protect { $path_inside }
+    .about = { $path_inside } will be made read-only, if it exists.
+    .did = { $path_inside } is read-only.
+    .found = { $path_inside } does not exist, or was read-only already.
+    .why = Writing here would reach beyond the container: it changes settings of the kernel that all share.
 
 set_hostname =
     .title = Set the host name
@@ -440,8 +443,8 @@ set_user =
     .title = Become user { $uid }
     .about = Init will become user { $uid } and group { $gid }.
     .did = Init is user { $uid } and group { $gid }{ $groups_count ->
-            [0] , without further groups.
-           *[other] , also in { $groups }.
+            [0] , in no further group.
+           *[other] , also in the groups { $groups }.
         }
     .why =
         { $uid ->
@@ -490,13 +493,11 @@ supervise =
            *[other] The command has ended with status { $slot_exit_status }.
         }
     .why = The first process of a pid namespace is its init: when it ends, the kernel kills all others in it. So the container ends with its command.
-    .undoing = The command is about to be ended, if it still runs.
-    .undone = The command does not run any more.
 
 read_changes =
     .title = Read what the container changed
     .about = glassbox will read the writable layer, { $upper }.
-    .did = The writable layer has been read; the evidence lists what was found in it.
+    .did = The writable layer has been read.
     .why = Everything that the container wrote is in this one directory: new files, whole copies of changed ones, and whiteouts for what it deleted.
 
 record_exit =
@@ -515,3 +516,5 @@ remove_container =
     .did = The directory { $path } is removed. The layers of the image are as they were.
     .found = The directory { $path } was gone already.
     .why = The writable layer was the only part of the root that belonged to this container alone.
+    .undoing = What was removed cannot be brought back.
+    .undone = What was removed stays removed.

@@ -40,8 +40,8 @@ phase_exit =
 undo =
     .title = 撤销：{ $inner }
 
-undoing_nothing = { $inner }：这一步没有在宿主机上留下要撤的东西。
-undone_nothing = { $inner }：没有留下要撤的东西。
+undoing_nothing = { $inner }：没有要撤的东西。
+undone_nothing = { $inner }：没有什么需要撤。
 found_nothing = 本来就是如此，什么也没改。
 
 slot_init_pid = （init 的 pid，它出现了才知道）
@@ -85,6 +85,7 @@ story_more_calls = ……还有 { $count } 个调用
 story_more_facts = ……还有 { $count } 条证据
 story_rollback = 现在把搭好的东西撤掉，最后做的最先撤。
 story_failed_step = { $step } 没有做成：{ $what }
+story_quiet = 另有 { $count } 步没有要撤的东西。
 story_not_undone = { $step } 未能撤销：{ $what }
 story_chapter = { $number }/{ $total }
 

@@ -13,20 +13,18 @@ read_image =
 
 unpack_layer =
     .title = 解开第 { $index } 层
-    .about = 第 { $index } 层（{ $size } 字节）即将一遍完成校验、解压，解到 { $dir_last }。
+    .about = 第 { $index } 层（{ $size } 字节）即将一遍完成校验、解压，解到 { $dir }。
     .did = 第 { $index } 层已解开。这 { $size } 字节的哈希与其中 tar 的哈希都对上了。
     .found = 第 { $index } 层早已解开，直接使用。
     .why = 一层就是一个 tar 包，装着构建时某一步改动的文件。它有两个哈希：一个算的是存储的文件，一个（diff ID）算的是里面的 tar，所以换一种压缩方式，层还是那一层。
     .hand = 之后还要把层里的删除标记（名字以 .wh. 开头）换成 overlayfs 的 whiteout。
-    .undoing = 即将删掉解开的目录 { $dir_last }。
-    .undone = 第 { $index } 层没有留下只解了一半的目录。
 
 use_layer =
     .group = 使用各层
     .title = 使用第 { $index } 层
     .about = 第 { $index } 层已在仓库里，即将直接使用，不再复制。
     .did =
-        第 { $index } 层取自 { $dir_last }。{ $created_by ->
+        第 { $index } 层取自 { $dir }。{ $created_by ->
             [none] 镜像没有记载它由什么生成。
            *[other] 它由这条指令生成：{ $created_by }
         }
@@ -75,8 +73,8 @@ mount_overlay =
            *[options] 它挂在 { $target }。
         }
     .why = 查找自上而下，哪一层先有这个名字就用哪一层的。第一次写下层的文件时，整个文件先复制到可写层（写时复制）；删除则在可写层放一个 whiteout。下面的层永远不变。
-    .undoing = 即将卸下 { $target } 处的联合挂载。
-    .undone = { $target } 处没有联合挂载。
+    .undoing = glassbox 即将放开联合挂载。
+    .undone = glassbox 不再持有联合挂载；init 那里的，随它的挂载命名空间一起消失。
 
 attach_rootfs =
     .hand = 在 shell 里只能一次挂到位：没有哪个命令能拿着一个还没挂在任何地方的挂载。
@@ -84,8 +82,8 @@ attach_rootfs =
     .about = init 即将在自己的挂载命名空间里，把游离的联合挂载接到 { $target }。
     .did = 在 init 的挂载命名空间里，联合挂载已接到 { $target }。
     .why = 只有 init 的命名空间认得这个挂载，所以宿主机的挂载表里没有它；容器的最后一个进程结束，它也就消失了。
-    .undoing = 即将卸下 { $target } 处的联合挂载。
-    .undone = { $target } 处没有接着联合挂载。
+    .undoing = 这个挂载将随 init 的挂载命名空间一起消失。
+    .undone = 这个挂载随 init 的挂载命名空间消失，或者已经消失。
 
 create_cgroup =
     .title = 建立 cgroup{ $controllers_count ->
@@ -171,7 +169,7 @@ write_id_maps =
 
 join_cgroup =
     .title = 把 init 放进 cgroup
-    .about = 即将把 init 的 pid 写进 { $files_count } 个 cgroup.procs 文件，每个层级一个。
+    .about = 即将把 init 加入 { $files_count } 个 cgroup，每个层级一个。
     .did = init 已在 { $files_count } 个层级里进入容器的 cgroup。
     .why = 子进程一出生就在父进程的 cgroup 里。趁 init 还没有子进程就放进去，便一个也漏不掉。
 
@@ -196,6 +194,8 @@ write_sysctl =
     .did = { $file } 现在是 { $value }。
     .found = { $file } 本来就是 { $value }。
     .why = 不转发的内核会丢掉不是给自己的包。容器的包正是这样：从网桥进来，要从另一个接口出去。
+    .undoing = 若 { $file } 是这次运行改的，又没有容器需要它，即将改回原值。
+    .undone = { $file } 已是原来的值，或者还有别人需要它。
 
 create_nat =
     .title = 建立网络的基本规则
@@ -261,14 +261,14 @@ add_default_route =
 
 make_mounts_private =
     .title = 切断挂载传播
-    .about = 即将把 init 的命名空间里所有的挂载设为私有。
-    .did = init 的命名空间里所有的挂载都已私有。
+    .about = init 的命名空间里的挂载，即将不再传播到宿主机。
+    .did = init 的命名空间里的挂载不再传播到宿主机。
     .why = 新的挂载命名空间是一份拷贝，而共享挂载的拷贝之间仍会互相传播。少了这一步，容器里的挂载会出现在宿主机上。
 
 mount =
-    .title = 挂载 { $target_last }
-    .about = 即将在 { $target } 挂载类型为 { $fstype } 的文件系统。
-    .did = { $fstype } 已挂载在 { $target }。
+    .title = 挂载 { $target_inside }
+    .about = 即将在容器的 { $target_inside } 挂载类型为 { $fstype } 的文件系统。
+    .did = { $fstype } 已挂载在容器的 { $target_inside }。
     .why =
         { $role ->
             [proc] 谁挂载 /proc，里面就显示谁的 pid 命名空间的进程，所以必须在里面重新挂一次。
@@ -283,13 +283,16 @@ mount =
             [device] 允许容器使用的宿主机设备。
            *[other] 容器的规格里要求了它。
         }
-    .undoing = 即将卸下 { $target }。
-    .undone = { $target } 处不再有这个 { $fstype } 挂载。
+    .undoing = 这个挂载将随 init 的挂载命名空间一起消失。
+    .undone = 这个挂载随 init 的挂载命名空间消失，或者已经消失。
 
 bind =
-    .title = 把 { $source_last } 绑定到 { $target_last }
-    .about = 即将让宿主机的 { $source } 也出现在 { $target }。
-    .did = { $target } 现在就是宿主机的 { $source }。
+    .title = 把 { $role ->
+            [names] { $source_last }
+           *[other] { $source }
+        } 绑定到 { $target_inside }
+    .about = 即将让宿主机的 { $source } 也出现在容器的 { $target_inside }。
+    .did = 容器的 { $target_inside } 现在就是宿主机的 { $source }。
     .why =
         { $role ->
             [volume] 卷绕过联合挂载：读写的就是宿主机上那个文件，删了容器也还在。
@@ -298,26 +301,26 @@ bind =
             [cgroup] 容器只看到层级中属于自己的那一段。
            *[other] 绑定挂载给已有的目录树再起一个名字，什么也不复制。
         }
-    .undoing = 即将卸下 { $target } 处的绑定挂载。
-    .undone = { $source } 不再绑定在 { $target }。
+    .undoing = 这个挂载将随 init 的挂载命名空间一起消失。
+    .undone = 这个挂载随 init 的挂载命名空间消失，或者已经消失。
 
 make_node =
     .group = 造设备文件
-    .title = 造设备文件 { $path_last }
+    .title = 造设备文件 { $path_inside }
     .about = 即将造出{ $kind ->
             [c] 字符
            *[b] 块
-        }设备 { $path_last }（{ $major }:{ $minor }）。
-    .did = 设备 { $path_last }（{ $major }:{ $minor }）已造好。
-    .found = 设备 { $path_last } 本来就在。
+        }设备 { $path_inside }（{ $major }:{ $minor }）。
+    .did = 设备 { $path_inside }（{ $major }:{ $minor }）已造好。
+    .found = 设备 { $path_inside } 本来就在。
     .why = 设备文件只是一对号码，内核凭它找到驱动。这几个设备不会泄露宿主机的任何东西。
 
 make_symlink =
     .group = 建符号链接
-    .title = 让 { $path_last } 指向 { $target }
-    .about = 即将建立符号链接 { $path }，内容是 { $target }。
-    .did = 符号链接 { $path } 的内容是 { $target }。
-    .found = { $path } 本来就在。
+    .title = 让 { $path_inside } 指向 { $target }
+    .about = 即将建立符号链接 { $path_inside }，内容是 { $target }。
+    .did = 符号链接 { $path_inside } 的内容是 { $target }。
+    .found = { $path_inside } 本来就在。
     .why = 程序指望 /dev 里有这些名字，它们指向读者自己的描述符或终端。
 
 write_file =
@@ -342,19 +345,19 @@ remount_root_readonly =
 
 mask_path =
     .group = 遮住一些路径
-    .title = 遮住 { $path }
-    .about = 若 { $path } 存在，即将用一个空的东西把它遮住。
-    .did = { $path } 已遮住。
-    .found = { $path } 不存在，或早已遮住。
+    .title = 遮住 { $path_inside }
+    .about = 若 { $path_inside } 存在，即将用一个空的东西把它遮住。
+    .did = { $path_inside } 已遮住。
+    .found = { $path_inside } 不存在，或早已遮住。
     .why = /proc 和 /sys 里有些文件不受任何命名空间划分，透露的是整台宿主机的情况。
 
 readonly_path =
     .group = 保护一些路径
-    .title = 保护 { $path }
-    .about = 若 { $path } 存在，即将设为只读。
-    .did = { $path } 已是只读。
-    .found = { $path } 不存在，或早已只读。
-    .why = 不论谁在这里写，改的都是整台宿主机内核的设置。
+    .title = 保护 { $path_inside }
+    .about = 若 { $path_inside } 存在，即将设为只读。
+    .did = { $path_inside } 已是只读。
+    .found = { $path_inside } 不存在，或早已只读。
+    .why = 在这里写会波及容器之外：改的是大家共用的内核的设置。
 
 set_hostname =
     .title = 设置主机名
@@ -455,13 +458,11 @@ supervise =
            *[other] 命令已结束，状态 { $slot_exit_status }。
         }
     .why = pid 命名空间的第一个进程就是里面的 init：它一结束，内核就杀死里面其余的进程。所以命令结束，容器也就结束。
-    .undoing = 若命令还在运行，即将结束它。
-    .undone = 命令已不在运行。
 
 read_changes =
     .title = 看看容器改了什么
     .about = 即将读取可写层 { $upper }。
-    .did = 可写层已读完，里面有什么见证据。
+    .did = 可写层已读完。
     .why = 容器写过的一切都在这一个目录里：新文件、被改文件的完整副本，以及代表删除的 whiteout。
 
 record_exit =
@@ -480,3 +481,5 @@ remove_container =
     .did = 目录 { $path } 已删除。镜像的各层原封不动。
     .found = 目录 { $path } 早已不在。
     .why = 根目录之中，只有可写层是这个容器独有的。
+    .undoing = 删掉的东西找不回来。
+    .undone = 删掉的东西仍是删掉了。

@@ -20,9 +20,10 @@ pub fn plan(spec: &RunSpec, facts: &HostFacts) -> Result<Plan, Failure> {
     image::kernel(&mut builder, spec);
     image::union(&mut builder, spec, facts);
     let cgroup = namespaces::cgroup(&mut builder, spec, facts)?;
-    namespaces::clone(&mut builder, spec, cgroup);
+    namespaces::clone(&mut builder, spec, &cgroup);
     network::outside(&mut builder, spec);
     network::inside(&mut builder, spec);
+    namespaces::join(&mut builder, spec, &cgroup);
     mounts::mounts(&mut builder, spec, facts);
     mounts::pivot(&mut builder, spec);
     security::security(&mut builder, spec);

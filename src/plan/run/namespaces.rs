@@ -18,7 +18,7 @@ pub(super) fn cgroup(b: &mut Builder, spec: &RunSpec, facts: &HostFacts) -> Resu
     Ok(plan)
 }
 
-pub(super) fn clone(b: &mut Builder, spec: &RunSpec, cgroups: CgroupPlan) {
+pub(super) fn clone(b: &mut Builder, spec: &RunSpec, cgroups: &CgroupPlan) {
     let linux = spec.oci.linux().as_ref();
     let mut namespaces: Vec<Ns> = linux
         .and_then(|l| l.namespaces().as_ref())
@@ -39,7 +39,7 @@ pub(super) fn clone(b: &mut Builder, spec: &RunSpec, cgroups: CgroupPlan) {
         .collect();
     namespaces.sort();
     let user = namespaces.contains(&Ns::User);
-    b.runtime(Phase::Namespaces, "clone", Op::Clone { namespaces, cgroup: cgroups.clone_into });
+    b.runtime(Phase::Namespaces, "clone", Op::Clone { namespaces, cgroup: cgroups.clone_into.clone() });
     if user {
         let maps = |m: Option<&Vec<LinuxIdMapping>>| {
             m.into_iter()
@@ -56,7 +56,16 @@ pub(super) fn clone(b: &mut Builder, spec: &RunSpec, cgroups: CgroupPlan) {
             },
         );
     }
-    if let Some((label, actor, op)) = cgroups.after_clone {
-        b.add(Phase::Namespaces, actor, &format!("{label}-cgroup"), op);
+    if user && let Some(op) = cgroups.join_by_runtime() {
+        b.runtime(Phase::Namespaces, "join-cgroup", op);
+    }
+}
+
+/// Init joins by itself, which is much quicker, where it may: not from a user namespace.
+pub(super) fn join(b: &mut Builder, spec: &RunSpec, cgroups: &CgroupPlan) {
+    let namespaces = spec.oci.linux().as_ref().and_then(|l| l.namespaces().as_ref());
+    let user = namespaces.into_iter().flatten().any(|n| n.typ() == LinuxNamespaceType::User);
+    if !user && let Some(op) = cgroups.join_by_init() {
+        b.init(Phase::Mounts, "join-cgroup", op);
     }
 }

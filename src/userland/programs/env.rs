@@ -186,6 +186,9 @@ pub async fn seq<S: Sys>(p: &mut Prog<S>) -> u8 {
     loop {
         match args {
             [s, text, rest @ ..] if s == "-s" => (separator, args) = (text.clone(), rest),
+            [s, rest @ ..] if s.len() > 2 && s.starts_with("-s") => {
+                (separator, args) = (s[2..].to_owned(), rest)
+            }
             [w, rest @ ..] if w == "-w" => (wide, args) = (true, rest),
             _ => break,
         }

@@ -4,6 +4,7 @@
 mod arith;
 mod ast;
 mod builtin;
+mod compound;
 mod exec;
 mod expand;
 mod parse;
@@ -11,6 +12,7 @@ pub mod pattern;
 mod program;
 mod redirect;
 mod session;
+mod simple;
 mod state;
 mod word;
 

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::ast::{AndOr, Arm, Command, Item, List, Node, Part, Pipeline, Redir, RedirOp, Word};
+use super::ast::{AndOr, Command, Item, List, Node, Part, Pipeline, Redir, RedirOp, Word};
 use super::word::{ends_word, is_name};
 
 /// Why text is no command.
@@ -105,7 +105,7 @@ impl Parser {
         Some(c)
     }
 
-    fn blanks(&mut self) {
+    pub(super) fn blanks(&mut self) {
         loop {
             match self.peek() {
                 Some(' ' | '\t') => self.pos += 1,
@@ -120,7 +120,7 @@ impl Parser {
         }
     }
 
-    fn newlines(&mut self) -> Result<(), Syntax> {
+    pub(super) fn newlines(&mut self) -> Result<(), Syntax> {
         self.blanks();
         while self.peek() == Some('\n') {
             self.newline()?;
@@ -165,7 +165,7 @@ impl Parser {
     }
 
     /// The text of the next token, for messages.
-    fn token(&self) -> String {
+    pub(super) fn token(&self) -> String {
         match self.peek() {
             None => "end of file".to_owned(),
             Some('\n') => "newline".to_owned(),
@@ -177,7 +177,7 @@ impl Parser {
         }
     }
 
-    fn unexpected(&self) -> Syntax {
+    pub(super) fn unexpected(&self) -> Syntax {
         match self.peek() {
             None if !self.last => Syntax::Incomplete,
             None => Syntax::Message("syntax error: unexpected end of file".to_owned()),
@@ -199,7 +199,7 @@ impl Parser {
     }
 
     /// A list up to a reserved word of `ends`, `)`, `;;` or the end.
-    fn list(&mut self, ends: &[&str]) -> Result<List, Syntax> {
+    pub(super) fn list(&mut self, ends: &[&str]) -> Result<List, Syntax> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(Syntax::Message("syntax error: commands nested too deeply".to_owned()));
@@ -229,7 +229,7 @@ impl Parser {
     }
 
     /// A list that must have a command.
-    fn full_list(&mut self, ends: &[&str]) -> Result<List, Syntax> {
+    pub(super) fn full_list(&mut self, ends: &[&str]) -> Result<List, Syntax> {
         let list = self.list(ends)?;
         if list.is_empty() { Err(self.unexpected()) } else { Ok(list) }
     }
@@ -284,12 +284,12 @@ impl Parser {
     }
 
     /// The reserved word that stands here, not read.
-    fn reserved(&self) -> Option<&'static str> {
+    pub(super) fn reserved(&self) -> Option<&'static str> {
         let word = self.chars[self.pos..].iter().take(6).take_while(|c| !ends_word(**c)).collect::<String>();
         RESERVED.into_iter().find(|r| *r == word)
     }
 
-    fn expect(&mut self, word: &str) -> Result<(), Syntax> {
+    pub(super) fn expect(&mut self, word: &str) -> Result<(), Syntax> {
         self.newlines()?;
         if self.reserved() != Some(word) {
             return Err(self.unexpected());
@@ -298,7 +298,7 @@ impl Parser {
         Ok(())
     }
 
-    fn expect_char(&mut self, c: char) -> Result<(), Syntax> {
+    pub(super) fn expect_char(&mut self, c: char) -> Result<(), Syntax> {
         self.blanks();
         if self.peek() != Some(c) {
             return Err(self.unexpected());
@@ -341,116 +341,6 @@ impl Parser {
             match self.redirection()? {
                 Some(redir) => redirs.push(redir),
                 None => return Ok(Node { command, redirs }),
-            }
-        }
-    }
-
-    fn if_command(&mut self) -> Result<Command, Syntax> {
-        self.pos += 2;
-        let mut branches = Vec::new();
-        loop {
-            let condition = self.full_list(&["then"])?;
-            self.expect("then")?;
-            let body = self.full_list(&["elif", "else", "fi"])?;
-            branches.push((condition, body));
-            match self.reserved() {
-                Some("elif") => self.pos += 4,
-                Some("else") => {
-                    self.pos += 4;
-                    let otherwise = self.full_list(&["fi"])?;
-                    self.expect("fi")?;
-                    return Ok(Command::If { branches, otherwise });
-                }
-                _ => {
-                    self.expect("fi")?;
-                    return Ok(Command::If { branches, otherwise: List::new() });
-                }
-            }
-        }
-    }
-
-    fn do_group(&mut self) -> Result<List, Syntax> {
-        self.expect("do")?;
-        let body = self.full_list(&["done"])?;
-        self.expect("done")?;
-        Ok(body)
-    }
-
-    fn for_command(&mut self) -> Result<Command, Syntax> {
-        self.pos += 3;
-        self.blanks();
-        let name = self.token();
-        if !is_name(&name) {
-            return Err(match self.peek() {
-                Some(_) => Syntax::Message("syntax error: bad for loop variable".to_owned()),
-                None => self.unexpected(),
-            });
-        }
-        self.pos += name.len();
-        self.newlines()?;
-        let mut words = None;
-        if self.reserved() == Some("in") {
-            self.pos += 2;
-            let mut list = Vec::new();
-            loop {
-                self.blanks();
-                match self.peek() {
-                    None => return Err(self.unexpected()),
-                    Some('\n') => break,
-                    Some(';') => {
-                        self.pos += 1;
-                        break;
-                    }
-                    Some(c) if ends_word(c) => return Err(self.unexpected()),
-                    Some(_) => list.push(self.word()?),
-                }
-            }
-            words = Some(list);
-        } else if self.peek() == Some(';') {
-            self.pos += 1;
-        }
-        Ok(Command::For { name, words, body: self.do_group()? })
-    }
-
-    fn case_command(&mut self) -> Result<Command, Syntax> {
-        self.pos += 4;
-        self.blanks();
-        if self.peek().is_none_or(ends_word) {
-            return Err(self.unexpected());
-        }
-        let word = self.word()?;
-        self.expect("in")?;
-        let mut arms = Vec::new();
-        loop {
-            self.newlines()?;
-            if self.reserved() == Some("esac") {
-                self.pos += 4;
-                return Ok(Command::Case { word, arms });
-            }
-            if self.peek() == Some('(') {
-                self.pos += 1;
-                self.blanks();
-            }
-            let mut patterns = Vec::new();
-            loop {
-                if self.peek().is_none_or(ends_word) {
-                    return Err(self.unexpected());
-                }
-                patterns.push(self.word()?);
-                self.blanks();
-                if self.peek() != Some('|') {
-                    break;
-                }
-                self.pos += 1;
-                self.blanks();
-            }
-            self.expect_char(')')?;
-            let body = self.list(&["esac"])?;
-            arms.push(Arm { patterns, body });
-            match (self.peek(), self.peek_at(1)) {
-                (Some(';'), Some(';')) => self.pos += 2,
-                _ if self.reserved() == Some("esac") => {}
-                _ => return Err(self.unexpected()),
             }
         }
     }

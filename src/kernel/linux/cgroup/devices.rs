@@ -31,38 +31,41 @@ pub(super) fn allow(
     }
 }
 
+/// One rule is one write; neighbours of one kind share an open file.
 fn by_files(rec: &mut Recorder, path: &str, rules: &[DeviceRule]) -> Result<bool, Failure> {
-    for rule in rules {
-        let file = format!("{path}/devices.{}", if rule.allow { "allow" } else { "deny" });
-        let number = |n: Option<i64>| n.map_or("*".to_owned(), |n| n.to_string());
-        // The file knows `a` only as everything at once.
-        let whole = rule.kind == 'a' && rule.major.is_none() && rule.minor.is_none();
-        let kinds: &[char] = match rule.kind {
-            'a' => &['c', 'b'],
-            'b' => &['b'],
-            _ => &['c'],
-        };
-        let lines = if whole && rule.access.len() == 3 {
-            vec!["a".to_owned()]
-        } else {
-            let line = |kind| format!("{kind} {}:{} {}", number(rule.major), number(rule.minor), rule.access);
-            kinds.iter().map(line).collect()
-        };
-        for line in lines {
-            files::write(rec, &file, &line).map_err(|errno| {
-                let failure = files::failure(format!("write {line:?} to {file}"), errno);
-                match errno {
-                    Errno::EPERM => failure
-                        .hint("the cgroup above does not allow that device itself: see devices.list there"),
-                    Errno::ENOENT => {
-                        failure.hint("the devices controller is not mounted there: see /proc/cgroups")
-                    }
-                    _ => failure,
+    for group in rules.chunk_by(|a, b| a.allow == b.allow) {
+        let file = format!("{path}/devices.{}", if group[0].allow { "allow" } else { "deny" });
+        let lines: Vec<String> = group.iter().flat_map(lines).collect();
+        let mut at = 0;
+        files::write_each(rec, &file, &lines, &mut at).map_err(|errno| {
+            let failure = files::failure(format!("write {:?} to {file}", lines[at]), errno);
+            match errno {
+                Errno::EPERM => {
+                    failure.hint("the cgroup above does not allow that device itself: see devices.list there")
                 }
-            })?;
-        }
+                Errno::ENOENT => {
+                    failure.hint("the devices controller is not mounted there: see /proc/cgroups")
+                }
+                _ => failure,
+            }
+        })?;
     }
     Ok(false)
+}
+
+/// A rule as the files take it. They know `a` only as everything at once.
+fn lines(rule: &DeviceRule) -> Vec<String> {
+    let number = |n: Option<i64>| n.map_or("*".to_owned(), |n| n.to_string());
+    let kinds: &[char] = match rule.kind {
+        'a' if rule.major.is_none() && rule.minor.is_none() && rule.access.len() == 3 => {
+            return vec!["a".to_owned()];
+        }
+        'a' => &['c', 'b'],
+        'b' => &['b'],
+        _ => &['c'],
+    };
+    let line = |kind| format!("{kind} {}:{} {}", number(rule.major), number(rule.minor), rule.access);
+    kinds.iter().map(line).collect()
 }
 
 /// `union bpf_attr` as BPF_PROG_LOAD reads it, up to `log_buf`.

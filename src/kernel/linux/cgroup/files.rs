@@ -11,13 +11,30 @@ use crate::trace::{Fact, Kind, Value};
 /// Opens, writes `value` in one write and closes: the kernel parses each write
 /// to a cgroup file on its own.
 pub(super) fn write(rec: &mut Recorder, path: &str, value: &str) -> Result<(), Errno> {
+    write_each(rec, path, &[value], &mut 0)
+}
+
+/// As [`write()`], with a write for each value; `at` is the one that failed.
+pub(super) fn write_each<S: AsRef<str>>(
+    rec: &mut Recorder,
+    path: &str,
+    values: &[S],
+    at: &mut usize,
+) -> Result<(), Errno> {
     let fd = open(rec, path, OFlags::WRONLY | OFlags::CLOEXEC, "O_WRONLY|O_CLOEXEC")?;
-    let wrote = rec.call(
-        "write",
-        || vec![("fd", fd_value(&fd)), ("buf", value.into()), ("count", Value::Int(value.len() as i64))],
-        |n: &usize| Value::Int(*n as i64),
-        || rustix::io::write(&fd, value.as_bytes()),
-    );
+    let mut wrote = Ok(0);
+    for (n, value) in values.iter().map(AsRef::as_ref).enumerate() {
+        *at = n;
+        wrote = rec.call(
+            "write",
+            || vec![("fd", fd_value(&fd)), ("buf", value.into()), ("count", Value::Int(value.len() as i64))],
+            |n: &usize| Value::Int(*n as i64),
+            || rustix::io::write(&fd, value.as_bytes()),
+        );
+        if wrote.is_err() {
+            break;
+        }
+    }
     close(rec, fd);
     wrote.map(|_| ())
 }

@@ -5,13 +5,18 @@ use crate::kernel::linux::cx::Cx;
 use crate::kernel::{Errno, Failure};
 use crate::trace::{Fact, Kind, Value};
 
-/// By the runtime: in init, its pid of the host means nothing.
+/// Init writes 0, for itself, to files named `tasks`: its pid of the host means nothing in its pid
+/// namespace. The runtime writes init's pid to any other.
 pub(super) fn join(cx: &mut Cx, files: &[String]) -> Result<bool, Failure> {
-    let Some(pid) = cx.init_pid() else {
-        return Err(Failure::new("join the cgroups before there is a process to put into them", None));
-    };
-    let pid = pid.to_string();
     for file in files {
+        let pid = if file.ends_with("/tasks") {
+            "0".to_owned()
+        } else {
+            let pid = cx.init_pid().ok_or_else(|| {
+                Failure::new("join the cgroups before there is a process to put into them", None)
+            })?;
+            pid.to_string()
+        };
         files::write(cx.rec, file, &pid).map_err(|errno| {
             let failure = files::failure(format!("write pid {pid} to {file}"), errno);
             match errno {

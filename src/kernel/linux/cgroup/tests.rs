@@ -76,8 +76,8 @@ fn id(test: &str) -> String {
 
 fn planned(test: &str, resources: &Resources) -> (Group, Option<String>, Option<Op>) {
     let plan = cgroup_ops(&host(), &id(test), resources).unwrap();
-    let group = Group::new(plan.before_clone.into_iter().map(|s| s.2).collect());
-    (group, plan.clone_into, plan.after_clone.map(|s| s.2))
+    let group = Group::new(plan.before_clone.iter().map(|s| s.2.clone()).collect());
+    (group, plan.clone_into.clone(), plan.join_by_runtime())
 }
 
 /// A process that waits for a line and then runs the script.
@@ -231,6 +231,28 @@ fn cgroup_undo_kills_what_lives_there_and_below() {
     assert_eq!(deeper.wait().unwrap().signal(), Some(9));
 }
 
+/// A thread stands for init: `tasks` moves the caller alone.
+#[test]
+#[ignore = "root"]
+fn cgroup_v1_is_joined_by_init_itself() {
+    let plan = cgroup_ops(&host(), &id("itself"), &Resources::default()).unwrap();
+    let Some(op) = plan.join_by_init() else {
+        assert!(plan.clone_into.is_some(), "neither v1 nor v2");
+        return;
+    };
+    let mut group = Group::new(plan.before_clone.iter().map(|s| s.2.clone()).collect());
+    group.apply_all();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            group.apply(&op).unwrap();
+            let text = std::fs::read_to_string("/proc/thread-self/cgroup").unwrap();
+            let inside = text.lines().filter(|l| l.ends_with(&id("itself"))).count();
+            assert_eq!(inside, plan.join.len(), "{text}");
+        });
+    });
+    group.undo().unwrap();
+}
+
 #[test]
 #[ignore = "root"]
 fn cgroup_errors_name_the_file_and_what_to_do() {
@@ -241,7 +263,7 @@ fn cgroup_errors_name_the_file_and_what_to_do() {
     let failure = group.apply(&op).unwrap_err();
     assert_eq!(failure.errno, Some(Errno::ENOENT));
     assert!(failure.what.contains(&file) && failure.hint.is_some(), "{failure:?}");
-    let failure = group.apply(&Op::JoinCgroup { files: vec![file] }).unwrap_err();
+    let failure = group.apply(&Op::JoinCgroup { files: vec![file] }).unwrap_err(); // no pid yet
     assert!(failure.what.contains("before there is a process"), "{failure}");
 }
 

@@ -1,0 +1,2 @@
+#!/bin/sh -e
+"$GLASSBOX" run --name cow1 box sh -c 'echo moo >> /etc/motd'
