@@ -28,13 +28,18 @@ pub enum Stream {
     Stderr,
 }
 
+/// Takes output.
+pub type Output = Box<dyn FnMut(Stream, &[u8])>;
+/// Gives input; `None` at its end.
+pub type Input = Box<dyn FnMut() -> Option<Vec<u8>>>;
+
 /// Where the container's output goes and where its input comes from.
 pub struct Console {
     /// Takes output as it comes. With a terminal all of it is standard output.
-    pub output: Box<dyn FnMut(Stream, &[u8])>,
+    pub output: Output,
     /// Gives more input, and may wait for it; `None` at its end. Asked only when
     /// every process waits and one of them waits for input.
-    pub input: Box<dyn FnMut() -> Option<Vec<u8>>>,
+    pub input: Input,
 }
 
 impl std::fmt::Debug for Console {

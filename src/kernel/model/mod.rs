@@ -27,7 +27,7 @@ pub mod vfs;
 mod world;
 
 pub use cred::{Cred, cap_mask, cap_names};
-pub use kernel::{Console, ModelKernel, Stream};
+pub use kernel::{Console, Input, ModelKernel, Output, Stream};
 pub use sys::ModelSys;
 pub use world::{HostEntry, World};
 

@@ -120,8 +120,6 @@ pub struct World {
     /// Grows with every call that did something: a round without growth is a
     /// standstill.
     pub(crate) progress: u64,
-    /// Signals for the terminal's processes, typed by the user.
-    pub(crate) tty_signals: Vec<i32>,
 }
 
 impl Default for World {
@@ -193,7 +191,6 @@ impl World {
             console_tty: false,
             tty_line: Vec::new(),
             progress: 0,
-            tty_signals: Vec::new(),
         };
         world.fs.add(Sb::Tree(disk));
         world.boot();

@@ -138,10 +138,8 @@ impl World {
             FileType::Dir if writes || flags.create => return Err(Errno::EISDIR),
             FileType::Dir => {}
             _ if flags.directory => return Err(Errno::ENOTDIR),
-            FileType::Char | FileType::Block => {
-                if self.mounts.get(loc.mount).is_some_and(|m| m.flags.nodev) {
-                    return Err(Errno::EACCES);
-                }
+            FileType::Char | FileType::Block if self.mounts.get(loc.mount).is_some_and(|m| m.flags.nodev) => {
+                return Err(Errno::EACCES);
             }
             _ => {}
         }
