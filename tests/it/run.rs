@@ -195,7 +195,7 @@ fn the_bridge_and_a_published_port() {
             "box",
             "sh",
             "-c",
-            "mkdir /www; echo served > /www/index.html; httpd -f -p 80 /www",
+            "mkdir /www; echo served > /www/index.html; httpd -f -p 80 -h /www",
         ])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

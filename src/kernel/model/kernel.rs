@@ -28,8 +28,8 @@ pub enum Stream {
     Stderr,
 }
 
-/// Takes output.
-pub type Output = Box<dyn FnMut(Stream, &[u8])>;
+/// Takes output; `false` when nobody reads it any more.
+pub type Output = Box<dyn FnMut(Stream, &[u8]) -> bool>;
 /// Gives input; `None` at its end.
 pub type Input = Box<dyn FnMut() -> Option<Vec<u8>>>;
 
@@ -57,6 +57,7 @@ pub struct ModelKernel {
     carried: Carried,
     runtime: Gpid,
     failures: BTreeMap<StepId, Errno>,
+    blobs: steps::Blobs,
 }
 
 fn userland_program() -> Program {
@@ -89,8 +90,12 @@ impl ModelKernel {
             carried: Carried::default(),
             runtime,
             failures: BTreeMap::new(),
+            blobs: steps::Blobs::default(),
         }
     }
+
+    /// What the modelled host calls itself.
+    pub const HOST_NAME: &'static str = "model";
 
     /// What a planner must know of the modelled host.
     pub fn host_facts() -> HostFacts {
@@ -111,6 +116,12 @@ impl ModelKernel {
     /// The step will fail with this error instead of doing its work.
     pub fn fail_at(&mut self, step: StepId, errno: Errno) {
         self.failures.insert(step, errno);
+    }
+
+    /// Gives the machine a layer's blob, which `UnpackLayer` then unpacks. The model
+    /// keeps no bytes of it, only what it holds.
+    pub fn offer_blob(&mut self, digest: &str, entries: Vec<builtin::Entry>) {
+        Rc::make_mut(&mut self.blobs).insert(digest.to_owned(), entries);
     }
 
     /// Does something with the modelled machine between two steps.
@@ -192,12 +203,14 @@ impl Kernel for ModelKernel {
 
     fn begin(&mut self, plan: &Plan, watch: Watch) {
         self.watch = watch;
-        self.carried = Carried { container: plan.container.clone(), ..Carried::default() };
+        self.carried =
+            Carried { container: plan.container.clone(), blobs: self.blobs.clone(), ..Carried::default() };
         let mut world = self.machine.shared.world.borrow_mut();
         world.input.clear();
         world.tty_line.clear();
         world.input_ended = true;
         world.console_tty = false;
+        world.out_closed = [false; 2];
         for step in &plan.steps {
             match &step.op {
                 Op::MountOverlay { lower, target, .. } => {

@@ -28,6 +28,7 @@ fn console(input: &'static [u8]) -> (Console, Texts) {
                 Stream::Stdout => out.0.push_str(&text),
                 Stream::Stderr => out.1.push_str(&text),
             }
+            true
         }),
         input: Box::new(move || input.take()),
     };

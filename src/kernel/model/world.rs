@@ -110,6 +110,8 @@ pub struct World {
     rng: u64,
     /// Output that the console has not taken yet.
     pub(crate) out: Vec<(Stream, Vec<u8>)>,
+    /// Outputs that nobody reads any more.
+    pub(crate) out_closed: [bool; 2],
     /// Input that no process has read yet.
     pub(crate) input: VecDeque<u8>,
     pub(crate) input_ended: bool,
@@ -163,7 +165,7 @@ impl World {
     }
 
     fn with_disk(disk: Tree) -> World {
-        let (ns, host_ns) = Namespaces::new("model");
+        let (ns, host_ns) = Namespaces::new(super::ModelKernel::HOST_NAME);
         let mut world = World {
             fs: Fs::default(),
             mounts: Default::default(),
@@ -185,6 +187,7 @@ impl World {
             micros: 0,
             rng: 0x9e37_79b9_7f4a_7c15,
             out: Vec::new(),
+            out_closed: [false; 2],
             input: VecDeque::new(),
             input_ended: true,
             wants_input: false,
@@ -288,7 +291,7 @@ impl World {
         Ok(())
     }
 
-    fn disk_dir(&mut self, path: &str) -> Res<u64> {
+    pub(super) fn disk_dir(&mut self, path: &str) -> Res<u64> {
         self.disk_dir_below(super::vfs::TREE_ROOT, path)
     }
 

@@ -392,9 +392,16 @@ impl World {
             OpenKind::Null | OpenKind::Zero | OpenKind::Random => Ok(Some(bytes.len())),
             OpenKind::HostOut(stream) => {
                 let stream = *stream;
+                if self.out_closed[stream as usize] {
+                    return Err(Errno::EPIPE);
+                }
+                if self.out_full() {
+                    return Ok(None);
+                }
                 self.out.push((stream, bytes.to_vec()));
                 Ok(Some(bytes.len()))
             }
+            OpenKind::Tty if self.out_full() => Ok(None),
             OpenKind::Tty => {
                 self.write_tty(bytes);
                 Ok(Some(bytes.len()))
