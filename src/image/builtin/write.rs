@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use tar::{Builder, EntryType, Header};
 
-use super::{BuiltinLayer, Content};
+use super::{Entry, Content};
 
 /// Writes the layer. `binary` gives the program's `size` bytes, where the layer
 /// holds it.
@@ -12,13 +12,13 @@ use super::{BuiltinLayer, Content};
 /// # Errors
 /// Those of the reader and the writer, and when the program has not `size` bytes.
 pub fn write_tar(
-    layer: &BuiltinLayer,
+    entries: &[Entry],
     binary: &mut dyn Read,
     size: u64,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut tar = Builder::new(out);
-    for entry in &layer.entries {
+    for entry in entries {
         let mut header = Header::new_gnu();
         header.set_mode(entry.mode);
         header.set_uid(u64::from(entry.uid));
