@@ -35,6 +35,9 @@ pub struct Running {
     pub address: Option<String>,
     /// When the command was started.
     pub started: Option<Timestamp>,
+    /// The glassbox process itself, where the container has no process of the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runner: Option<i32>,
     /// How the command ended, until the record says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<u8>,
