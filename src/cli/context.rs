@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::config::{self, Config};
 use super::error::CliError;
+use crate::container::{modelled, record};
 use crate::narrate::Lang;
 use crate::spec::BridgeNetwork;
 
@@ -62,7 +63,7 @@ pub enum Color {
 
 /// What every command knows.
 pub struct Context {
-    /// The store, absolute.
+    /// The store, absolute. With the modelled kernel, the directory of what is kept of it.
     pub root: PathBuf,
     /// Run-time state of this store.
     pub run: PathBuf,
@@ -83,6 +84,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// A container's directory: on the modelled disk with the modelled kernel.
+    pub fn container_dir(&self, id: &str) -> PathBuf {
+        if self.model { modelled::container_dir(id) } else { record::containers_dir(&self.root).join(id) }
+    }
+
     /// Reads flags, environment and configuration.
     pub fn new(global: Global) -> Result<Context, CliError> {
         let config = configuration(&global)?;
@@ -90,7 +96,13 @@ impl Context {
         let root = absolute(&global.root.or(config.root).unwrap_or_else(|| default_store.clone()))?;
         // A store that is reached by two names is one store.
         let root = root.canonicalize().unwrap_or(root);
-        let run_root = match global.run_root.or(config.run_root) {
+        let default = root == default_store;
+        // The modelled machine's store stands inside the real one, and shares nothing with it.
+        let (root, default_run) = match global.model {
+            true => (root.join("model"), Some(root.join("model/run"))),
+            false => (root, None),
+        };
+        let run_root = match default_run.or(global.run_root).or(config.run_root) {
             Some(dir) => absolute(&dir)?,
             None if is_root() => PathBuf::from("/run/glassbox"),
             None => match env::var_os("XDG_RUNTIME_DIR") {
@@ -99,7 +111,7 @@ impl Context {
             },
         };
         let key = key(&root);
-        let default = root == default_store;
+        let default = default || global.model;
         let bridge = bridge(global.bridge.or(config.bridge), global.subnet.or(config.subnet), &key, default)?;
         let lang = match global.lang.or(config.lang) {
             None => Lang::from_locale(&sys_locale::get_locale().unwrap_or_default()),
@@ -128,7 +140,8 @@ impl Context {
 
     /// Where the addresses that are given out are kept.
     pub fn leases(&self) -> PathBuf {
-        self.run.join("networks").join(&self.bridge.bridge).join("leases")
+        let run = if self.model { Path::new("/run/glassbox") } else { &self.run };
+        run.join("networks").join(&self.bridge.bridge).join("leases")
     }
 }
 

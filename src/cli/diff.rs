@@ -17,10 +17,8 @@ pub struct DiffArgs {
 pub fn run(context: &Context, args: &DiffArgs) -> Result<u8, CliError> {
     setup::repair(context)?;
     let record = setup::find(context, &args.container)?;
-    let text: String = setup::changes(context, &record)?
-        .iter()
-        .map(|c| format!("{} {}\n", c.kind.letter(), c.path.display()))
-        .collect();
+    let text: String =
+        setup::changes(context, &record)?.iter().map(|(path, letter)| format!("{letter} {path}\n")).collect();
     output::print(&text)?;
     Ok(0)
 }

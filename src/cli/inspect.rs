@@ -48,7 +48,7 @@ pub fn run(context: &Context, args: &InspectArgs) -> Result<u8, CliError> {
 /// Docker's form, as far as glassbox knows it, and what only glassbox tells
 /// under `Glassbox`.
 fn container(context: &Context, record: &Record) -> Value {
-    let dir = record.dir(&context.root);
+    let dir = context.container_dir(&record.id);
     let process = record.oci.process().as_ref();
     let running = record.status == Status::Running;
     let resources = record.oci.linux().as_ref().and_then(|l| l.resources().as_ref());

@@ -14,6 +14,7 @@ use crate::container::record::{RECORD_VERSION, Record, Status};
 use crate::container::{id, name, repair};
 use crate::engine::{Driver, Emitter, Journal, Outcome};
 use crate::kernel::linux::{LinuxKernel, host, signals};
+use crate::kernel::model::ModelKernel;
 use crate::kernel::{Failure, HostFacts, Slots};
 use crate::plan::op::Slot;
 use crate::plan::{Op, Plan, Step};
@@ -34,7 +35,7 @@ pub fn prepare(
     request: &RunRequest,
     plan_only: bool,
 ) -> Result<Prepared, CliError> {
-    let facts = host::facts()?;
+    let facts = if context.model { ModelKernel::host_facts() } else { host::facts()? };
     let image = setup::image(context, &args.image, plan_only)?;
     let id = new_id(context)?;
     let name = match &args.name {
@@ -53,11 +54,11 @@ pub fn prepare(
     };
     let user = setup::user(context, &image, request)?;
     let dirs = Dirs {
-        container: crate::container::record::containers_dir(&context.root).join(&id),
+        container: context.container_dir(&id),
         scope: context.scope.clone(),
         leases: context.leases(),
     };
-    let host_name = facts_host_name();
+    let host_name = if context.model { ModelKernel::HOST_NAME.to_owned() } else { facts_host_name() };
     let spec = build::build(Inputs {
         id,
         name,
@@ -82,7 +83,8 @@ fn facts_host_name() -> String {
 }
 
 fn new_id(context: &Context) -> Result<String, CliError> {
-    if context.deterministic {
+    // The model has no randomness of its own.
+    if context.deterministic || context.model {
         let free = |n: &u64| {
             !crate::container::record::containers_dir(&context.root).join(id::deterministic(*n)).exists()
         };
@@ -184,7 +186,8 @@ fn finish(
     Ok(())
 }
 
-fn record(spec: &RunSpec, args: &ContainerArgs) -> Record {
+/// The record of a container whose plan is about to be carried out.
+pub fn record(spec: &RunSpec, args: &ContainerArgs) -> Record {
     let network = match &spec.network {
         Network::Host => "host",
         Network::None => "none",
@@ -230,6 +233,7 @@ impl Journal for Keeper {
             pid: slots.get(&Slot::InitPid).and_then(|v| v.text().parse().ok()),
             address: slots.get(&Slot::Address).map(crate::trace::Value::text),
             started: Some(Timestamp::now()),
+            runner: None,
         };
         match &self.receipt {
             Some(receipt) => receipt

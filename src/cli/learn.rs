@@ -7,8 +7,10 @@ use serde_json::json;
 
 use super::context::Context;
 use super::error::CliError;
-use super::{output, rm, setup};
-use crate::lesson::{self, ExerciseResult, Lang, LearnError, Lesson, Lessons, State, StoreState, say};
+use super::{model, output, rm, setup};
+use crate::lesson::{
+    self, ExerciseResult, Lang, LearnError, Lesson, Lessons, ModelState, State, StoreState, say,
+};
 
 /// Learn by doing: lessons whose exercises are checked by looking at your containers
 #[derive(Debug, Args)]
@@ -96,7 +98,11 @@ struct StoreHost<'a>(&'a Context);
 impl Host for StoreHost<'_> {
     fn state(&mut self) -> Result<Box<dyn State>, CliError> {
         setup::repair(self.0)?;
-        Ok(Box::new(StoreState::new(&self.0.root, &setup::records(self.0)?)))
+        let records = setup::records(self.0)?;
+        Ok(match self.0.model {
+            true => Box::new(ModelState::new(model::disk(self.0).boot()?, &records)),
+            false => Box::new(StoreState::new(&self.0.root, &records)),
+        })
     }
 
     fn remove(&mut self, container: &str) -> Result<(), CliError> {

@@ -1,16 +1,320 @@
-//! pending
+//! A run on the modelled kernel: the same request, specification, plan and drive,
+//! on a machine in memory that boots from the modelled disk.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use jiff::Timestamp;
+
 use super::args::ContainerArgs;
 use super::context::Context;
-use super::error::CliError;
-use super::tracing::Watching;
-use crate::engine::Outcome;
-use crate::plan::Plan;
-use crate::spec::RunRequest;
-/// pending
-pub fn run(_c: &Context, _a: &ContainerArgs, _r: &RunRequest, _w: Watching) -> Result<Outcome, CliError> {
-    Err(CliError::new("the model is not merged"))
+use super::error::{CliError, io as io_error};
+use super::launch::{self, Prepared};
+use super::tracing::{self, Watching};
+use crate::container::modelled::{self, Disk, DiskError};
+use crate::container::receipt::{self, Receipt, Running};
+use crate::container::record::{self, Record};
+use crate::container::{repair, userdb};
+use crate::engine::{Driver, Emitter, Journal, Outcome};
+use crate::image::builtin::{self, Content};
+use crate::image::{Image, Reference};
+use crate::kernel::linux::{signals, terminal};
+use crate::kernel::model::{Console, HostEntry, ModelKernel, Stream, World};
+use crate::kernel::{
+    Applied, Errno, Failure, Kernel, KernelName, OnLife, Slots, StepFailure, Subject, Watch,
+};
+use crate::plan::op::Slot;
+use crate::plan::{Op, Plan, Step};
+use crate::spec::{RunRequest, RunSpec};
+use crate::trace::Fact;
+
+impl From<DiskError> for CliError {
+    fn from(e: DiskError) -> Self {
+        let hint = match &e {
+            DiskError::Damaged { path, .. } => Some(format!(
+                "remove the directory {} to begin with a new modelled machine; its containers go with it",
+                path.parent().unwrap_or(path).display()
+            )),
+            DiskError::Io { .. } | DiskError::Model { .. } => None,
+        };
+        CliError { message: format!("failed to {e}"), hint, status: 1 }
+    }
 }
-/// pending
-pub fn plan(_c: &Context, _a: &ContainerArgs, _r: &RunRequest) -> Result<Plan, CliError> {
-    Err(CliError::new("the model is not merged"))
+
+/// The modelled disk of this store.
+pub fn disk(context: &Context) -> Disk {
+    Disk::open(&context.root)
+}
+
+/// The one image that the model has.
+pub fn image(context: &Context, wanted: &str) -> Result<Image, CliError> {
+    let (image, _) = modelled::image(&disk(context).boot()?);
+    let digits = wanted.strip_prefix("sha256:").unwrap_or(wanted);
+    let by_id = digits.len() >= 4 && image.id.trim_start_matches("sha256:").starts_with(digits);
+    let by_name = Reference::parse(wanted).is_ok_and(|r| r.or_latest().to_string() == builtin::REFERENCE);
+    if by_id || by_name {
+        return Ok(image);
+    }
+    Err(CliError::new(format!("no image {wanted:?} in the model: it holds only the built-in image box"))
+        .hint("use box, or leave --model out to run other images on the real kernel"))
+}
+
+/// The user database of the built-in image.
+pub fn users() -> userdb::Database {
+    let text = |path: &str| {
+        let layers = builtin::layers(crate::userland::PROGRAMS);
+        let entry = layers.iter().rev().flat_map(|l| &l.entries).find(|e| e.path == path);
+        match entry.map(|e| &e.content) {
+            Some(Content::Bytes(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
+            _ => String::new(),
+        }
+    };
+    userdb::Database { passwd: text("etc/passwd"), group: text("etc/group") }
+}
+
+/// What a container changed, sorted by path.
+pub fn changes(context: &Context, record: &Record) -> Result<Vec<(String, char)>, CliError> {
+    let upper = modelled::container_dir(&record.id).join("upper");
+    let lower: Vec<String> = record.layers.iter().rev().map(|l| l.to_string_lossy().into_owned()).collect();
+    let upper = upper.to_string_lossy();
+    disk(context)
+        .boot()?
+        .changes(&upper, &lower)
+        .map_err(|errno| DiskError::Model { path: upper.into_owned(), errno }.into())
+}
+
+/// Removes a container that does not run.
+pub fn remove(context: &Context, id: &str) -> Result<(), CliError> {
+    let path = modelled::container_dir(id).to_string_lossy().into_owned();
+    let disk = disk(context);
+    if disk.boot()?.disk_entry(&path).is_some() {
+        disk.change(|world| {
+            world.disk_remove(&path).map(drop).map_err(|errno| DiskError::Model { path: path.clone(), errno })
+        })?;
+    }
+    let dir = record::containers_dir(&context.root).join(id);
+    repair::remove_tree(&dir).map_err(|e| io_error("remove", &dir, &e))
+}
+
+/// Forgets the containers of killed commands: their machine is gone with all it
+/// had in memory.
+pub fn repair(context: &Context) -> Result<Vec<repair::Repaired>, CliError> {
+    let failed = |e| io_error("read the receipts in", &context.run, &e);
+    let mut all = Vec::new();
+    for (id, receipt, _) in receipt::cut_off(&context.run).map_err(failed)? {
+        remove(context, &id)?;
+        receipt.remove().map_err(failed)?;
+        all.push(repair::Repaired { id, removed: true, left: Vec::new() });
+    }
+    Ok(all)
+}
+
+/// Ends the command that runs a container, and its machine with it.
+pub fn kill(running: &Running) {
+    if let Some(pid) = running.runner {
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    }
+}
+
+/// Runs the container to its end.
+pub fn run(
+    context: &Context,
+    args: &ContainerArgs,
+    request: &RunRequest,
+    watching: Watching,
+) -> Result<Outcome, CliError> {
+    repair(context)?;
+    let Prepared { spec, plan } = launch::prepare(context, args, request, false)?;
+    watching.check(&plan)?;
+    let record = launch::record(&spec, args);
+    let dir = record.dir(&context.root);
+    std::fs::create_dir_all(&dir).map_err(|e| io_error("make the container's directory", &dir, &e))?;
+    let result = carry_out(context, &plan, &spec, &record, watching);
+    if spec.remove || !matches!(&result, Ok(outcome) if outcome.failed.is_none()) {
+        repair::remove_tree(&dir).map_err(|e| io_error("remove", &dir, &e))?;
+    }
+    result
+}
+
+fn carry_out(
+    context: &Context,
+    plan: &Plan,
+    spec: &RunSpec,
+    record: &Record,
+    watching: Watching,
+) -> Result<Outcome, CliError> {
+    let receipt = Receipt::write(&context.run, plan)
+        .map_err(|e| io_error("write the plan's receipt in", &context.run, &e))?;
+    let mut journal = Keeper { receipt, running: Running::default() };
+    record.save(&context.root)?;
+    let disk = disk(context);
+    let kernel = machine(disk.boot()?, record)?;
+    let mut session = Session { kernel, held: Some(signals::hold()) };
+    let outcome = drive(context, plan, spec, watching, &mut session, &mut journal);
+    session.held = None;
+    let keep = kept(plan, spec, &outcome);
+    if !keep.is_empty() {
+        session.kernel.with_world(|world| disk.keep(world, &keep))?;
+    }
+    if !spec.remove && outcome.failed.is_none() {
+        record.save_with(&context.root, |r| {
+            r.started = journal.running.started;
+            r.address.clone_from(&journal.running.address);
+        })?;
+        record::finish(&record.dir(&context.root).join("record.json"), outcome.status)?;
+    }
+    journal.receipt.remove().map_err(|e| io_error("remove the receipt in", &context.run, &e))?;
+    Ok(outcome)
+}
+
+/// The machine as it is before the plan: the container's directory with its record
+/// is there, and the image's blobs.
+fn machine(mut world: World, record: &Record) -> Result<ModelKernel, CliError> {
+    let (image, entries) = modelled::image(&world);
+    let dir = modelled::container_dir(&record.id).to_string_lossy().into_owned();
+    let content = serde_json::to_vec(record)
+        .map_err(|e| CliError::new(format!("cannot write the container's record as JSON: {e}")))?;
+    let file = HostEntry::File { path: "record.json".to_owned(), mode: 0o644, content };
+    world.populate(&dir, &[file]).map_err(|errno| DiskError::Model { path: dir, errno })?;
+    let mut kernel = ModelKernel::new(world, console());
+    for (layer, entries) in image.layers.iter().zip(entries) {
+        kernel.offer_blob(&layer.blob, entries);
+    }
+    Ok(kernel)
+}
+
+/// The paths of the modelled disk that a run may have changed and that stay.
+fn kept(plan: &Plan, spec: &RunSpec, outcome: &Outcome) -> Vec<String> {
+    let text = |p: &Path| p.to_string_lossy().into_owned();
+    let mut keep: Vec<String> = plan
+        .steps
+        .iter()
+        .filter_map(|s| match &s.op {
+            Op::UnpackLayer { dir, .. } => Some(dir.clone()),
+            Op::Bind { source, .. }
+                if outcome.started && !source.starts_with(&text(&spec.dirs.container)) =>
+            {
+                Some(source.clone())
+            }
+            _ => None,
+        })
+        .collect();
+    if !spec.remove && outcome.failed.is_none() {
+        keep.push(text(&spec.dirs.container));
+    }
+    keep
+}
+
+fn drive(
+    context: &Context,
+    plan: &Plan,
+    spec: &RunSpec,
+    mut watching: Watching,
+    session: &mut Session,
+    journal: &mut Keeper,
+) -> Outcome {
+    let watch = watching.watch();
+    watching.plan(plan);
+    let begin = tracing::begin(context, session.name(), &session.release(), plan, spec, watch);
+    watching.with(|sink, pauser| {
+        let mut emitter = Emitter::new(sink, tracing::clock(context.deterministic));
+        emitter.emit(|| begin);
+        let driver = Driver { kernel: session, emitter: &mut emitter, watch, pauser, journal };
+        let outcome = driver.run(plan);
+        emitter.emit(|| crate::trace::Body::End { status: outcome.status });
+        outcome
+    })
+}
+
+/// Standard streams of this process. What is written comes out at once.
+fn console() -> Console {
+    Console {
+        output: Box::new(|stream, bytes| {
+            let written = match stream {
+                Stream::Stdout => write_now(&mut io::stdout().lock(), bytes),
+                Stream::Stderr => write_now(&mut io::stderr().lock(), bytes),
+            };
+            written.is_ok()
+        }),
+        input: Box::new(|| {
+            let mut bytes = vec![0; 4096];
+            match io::stdin().lock().read(&mut bytes) {
+                Ok(n) if n > 0 => {
+                    bytes.truncate(n);
+                    Some(bytes)
+                }
+                _ => None,
+            }
+        }),
+    }
+}
+
+fn write_now(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    out.write_all(bytes)?;
+    out.flush()
+}
+
+/// The kernel, with what this process does around the container's life: signals
+/// end it while the command runs, and its terminal is raw for a container with one.
+struct Session {
+    kernel: ModelKernel,
+    held: Option<signals::Held>,
+}
+
+impl Kernel for Session {
+    fn name(&self) -> KernelName {
+        self.kernel.name()
+    }
+
+    fn release(&self) -> String {
+        self.kernel.release()
+    }
+
+    fn begin(&mut self, plan: &Plan, watch: Watch) {
+        self.kernel.begin(plan, watch);
+    }
+
+    fn apply(&mut self, step: &Step, slots: &mut Slots, life: OnLife<'_>) -> Result<Applied, StepFailure> {
+        let Op::Supervise { tty, interactive } = step.op else {
+            return self.kernel.apply(step, slots, life);
+        };
+        self.held = None;
+        let _raw = (tty && interactive).then(terminal::Raw::enter);
+        self.kernel.apply(step, slots, life)
+    }
+
+    fn observe(&mut self, subject: Subject, slots: &Slots) -> Vec<Fact> {
+        self.kernel.observe(subject, slots)
+    }
+
+    fn undo(&mut self, op: &Op, slots: &Slots) -> Result<Applied, StepFailure> {
+        self.kernel.undo(op, slots)
+    }
+}
+
+/// Keeps the run-time state on disk while the plan runs.
+struct Keeper {
+    receipt: Receipt,
+    running: Running,
+}
+
+impl Journal for Keeper {
+    fn filled(&mut self, step: &Step, slots: &Slots) -> Result<(), Failure> {
+        if !matches!(step.op, Op::Exec { .. }) {
+            return Ok(());
+        }
+        self.running = Running {
+            pid: slots.get(&Slot::InitPid).and_then(|v| v.text().parse().ok()),
+            address: slots.get(&Slot::Address).map(crate::trace::Value::text),
+            started: Some(Timestamp::now()),
+            runner: i32::try_from(std::process::id()).ok(),
+        };
+        self.receipt
+            .running(&self.running)
+            .map_err(|e| Failure::new("write the run-time state of the container", Some(Errno::from(e))))
+    }
+
+    fn interrupted(&mut self) -> Option<u8> {
+        signals::pending()
+    }
 }

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::args::ContainerArgs;
 use super::context::Context;
 use super::error::CliError;
-use super::{launch, model, output};
+use super::{launch, output};
 use crate::narrate::Narrator;
 use crate::render::paint::Paint;
 use crate::render::plan_table;
@@ -45,11 +45,7 @@ enum Format {
 pub fn run(context: &Context, args: PlanArgs) -> Result<u8, CliError> {
     let PlanCommand::Run(args) = args.command;
     let request = args.container.request()?;
-    let plan = if context.model {
-        model::plan(context, &args.container, &request)?
-    } else {
-        launch::prepare(context, &args.container, &request, true)?.plan
-    };
+    let plan = launch::prepare(context, &args.container, &request, true)?.plan;
     let text = match args.format {
         Format::Table => {
             let lines = plan_table::lines(&plan, &Narrator::new(context.lang), super::tracing::width());

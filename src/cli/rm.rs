@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::context::Context;
 use super::error::{CliError, io};
-use super::{output, setup};
+use super::{model, output, setup};
 use crate::container::record::{self, RecordError, Status};
 use crate::container::{id, repair};
 
@@ -48,6 +48,9 @@ pub fn one(context: &Context, wanted: &str, force: bool) -> Result<(), CliError>
                 .hint("end its command first, or use `glassbox rm -f`, which kills it"));
         }
         setup::kill_and_wait(context, &record)?;
+    }
+    if context.model {
+        return model::remove(context, &record.id);
     }
     let dir = record.dir(&context.root);
     repair::remove_tree(&dir).map_err(|e| io("remove", &dir, &e))

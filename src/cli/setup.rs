@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::error::{CliError, io};
+use super::model;
 use crate::container::receipt::{self, Found};
 use crate::container::record::{self, Record, RecordError, Status};
 use crate::container::repair::Repaired;
@@ -16,7 +17,6 @@ use crate::container::userdb;
 use crate::engine::Emitter;
 use crate::image::archive::{self, LoadOptions};
 use crate::image::builtin;
-use crate::image::changes::Change;
 use crate::image::store::Store;
 use crate::image::{Image, ImageError, Reference};
 use crate::kernel::linux::LinuxKernel;
@@ -39,6 +39,9 @@ fn program() -> Result<std::path::PathBuf, CliError> {
 /// Resolves an image; the built-in one is made when it is asked for. Nothing is
 /// written when only planning.
 pub fn image(context: &Context, wanted: &str, plan_only: bool) -> Result<Image, CliError> {
+    if context.model {
+        return model::image(context, wanted);
+    }
     let store = Store::open(&context.root);
     let is_builtin = Reference::parse(wanted).is_ok_and(|r| r.or_latest().to_string() == builtin::REFERENCE);
     let image = match (is_builtin, plan_only) {
@@ -58,7 +61,10 @@ pub fn user(context: &Context, image: &Image, request: &RunRequest) -> Result<Us
         Some(user) => user.clone(),
         None => image.config.config().as_ref().and_then(|c| c.user().clone()).unwrap_or_default(),
     };
-    let database = userdb::Database::of(&Store::open(&context.root), image)?;
+    let database = match context.model {
+        true => model::users(),
+        false => userdb::Database::of(&Store::open(&context.root), image)?,
+    };
     Ok(user::resolve(&wanted, &database.passwd, &database.group)?)
 }
 
@@ -73,6 +79,16 @@ pub struct ImageRow {
 
 /// All images of the store.
 pub fn images(context: &Context) -> Result<Vec<ImageRow>, CliError> {
+    if context.model {
+        let image = model::image(context, builtin::REFERENCE)?;
+        return Ok(vec![ImageRow {
+            repository: "box".to_owned(),
+            tag: "latest".to_owned(),
+            created: image.config.created().as_ref().and_then(|c| c.parse().ok()),
+            size: image.layers.iter().map(|l| l.size).sum(),
+            id: image.id,
+        }]);
+    }
     let rows = Store::open(&context.root).list()?.into_iter().map(|listed| {
         let (repository, tag) = match &listed.reference {
             Some(r) => (r.familiar_name(), r.tag().unwrap_or("<none>").to_owned()),
@@ -86,6 +102,12 @@ pub fn images(context: &Context) -> Result<Vec<ImageRow>, CliError> {
 
 /// Loads an archive; the lines that `docker load` would print.
 pub fn load(context: &Context, file: Option<&Path>) -> Result<Vec<String>, CliError> {
+    if context.model {
+        return Err(CliError::new(
+            "the modelled kernel takes no archives: it holds only the built-in image box",
+        )
+        .hint("leave --model out to load images for the real kernel"));
+    }
     let store = Store::open(&context.root);
     // Unpacked at once, so that a layer that cannot be unpacked is refused here.
     let options = LoadOptions { unpack: true, ..LoadOptions::default() };
@@ -113,7 +135,10 @@ fn lines(loaded: &archive::Loaded) -> Vec<String> {
 
 /// An image as `inspect` shows it, in Docker's form.
 pub fn inspect_image(context: &Context, name: &str) -> Result<Value, CliError> {
-    let image = Store::open(&context.root).resolve(name)?;
+    let image = match context.model {
+        true => model::image(context, name)?,
+        false => Store::open(&context.root).resolve(name)?,
+    };
     let config = serde_json::to_value(image.config.config())
         .map_err(|e| CliError::new(format!("cannot show the image's config: {e}")))?;
     Ok(json!({
@@ -166,17 +191,24 @@ fn live(context: &Context, mut record: Record) -> Record {
     record
 }
 
-/// What a container changed.
-pub fn changes(context: &Context, record: &Record) -> Result<Vec<Change>, CliError> {
+/// What a container changed, with Docker's letters.
+pub fn changes(context: &Context, record: &Record) -> Result<Vec<(String, char)>, CliError> {
+    if context.model {
+        return model::changes(context, record);
+    }
     let upper = record.dir(&context.root).join("upper");
     let lower: Vec<_> = record.layers.iter().rev().cloned().collect();
-    Ok(crate::image::changes::changes(&upper, &lower)?)
+    let changes = crate::image::changes::changes(&upper, &lower)?;
+    Ok(changes.into_iter().map(|c| (c.path.to_string_lossy().into_owned(), c.kind.letter())).collect())
 }
 
 /// Undoes what killed runs left; what could not be undone is named on standard
 /// error. Every command on the real store begins with it.
 pub fn repair(context: &Context) -> Result<(), CliError> {
-    if context.model || !super::context::is_root() {
+    if context.model {
+        return model::repair(context).map(drop);
+    }
+    if !super::context::is_root() {
         return Ok(());
     }
     for one in repair_all(context)? {
@@ -192,6 +224,9 @@ pub fn repair(context: &Context) -> Result<(), CliError> {
 
 /// Undoes what killed runs left.
 pub fn repair_all(context: &Context) -> Result<Vec<Repaired>, CliError> {
+    if context.model {
+        return model::repair(context);
+    }
     let mut emitter = Emitter::new(None, || 0);
     crate::container::repair::repair(
         &context.root,
@@ -209,6 +244,7 @@ pub fn kill_and_wait(context: &Context, record: &Record) -> Result<(), CliError>
     let mut killed = false;
     loop {
         match receipt::look(&context.run, &record.id) {
+            Ok(Some(Found::Held(running))) if context.model => model::kill(&running),
             Ok(Some(Found::Held(running))) => {
                 if let (Some(pid), false) = (running.pid, killed) {
                     let pid = nix::unistd::Pid::from_raw(pid);

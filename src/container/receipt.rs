@@ -23,6 +23,10 @@ pub struct Running {
     pub address: Option<String>,
     /// When the command was started.
     pub started: Option<Timestamp>,
+    /// The glassbox process whose memory holds the machine, of a modelled run:
+    /// there `pid` is a number of that machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runner: Option<i32>,
 }
 
 /// A receipt that this process holds.

@@ -119,6 +119,13 @@ impl Record {
         containers_dir(store).join(&self.id)
     }
 
+    /// Writes the record into its directory, changed like this.
+    pub fn save_with(&self, store: &Path, change: impl FnOnce(&mut Record)) -> Result<(), RecordError> {
+        let mut record = self.clone();
+        change(&mut record);
+        record.save(store)
+    }
+
     /// Writes the record into its directory.
     pub fn save(&self, store: &Path) -> Result<(), RecordError> {
         let path = self.dir(store).join("record.json");

@@ -23,16 +23,17 @@ impl StoreState {
     pub fn new(root: &Path, records: &[Record]) -> Self {
         StoreState {
             store: Store::open(root),
-            containers: records.iter().map(|r| container(root, r)).collect(),
+            containers: records.iter().map(|r| container(&r.dir(root), r)).collect(),
         }
     }
 }
 
-fn tree(path: &Path) -> Tree {
+pub(super) fn tree(path: &Path) -> Tree {
     Tree(path.to_string_lossy().into_owned())
 }
 
-fn container(root: &Path, record: &Record) -> Container {
+/// A record, with the container's directory.
+pub(super) fn container(dir: &Path, record: &Record) -> Container {
     let mounts = record.oci.mounts().as_deref().unwrap_or_default();
     Container {
         name: record.name.clone(),
@@ -42,7 +43,7 @@ fn container(root: &Path, record: &Record) -> Container {
             record::Status::Running => Status::Running,
             record::Status::Exited => Status::Exited,
         },
-        upper: tree(&record.dir(root).join("upper")),
+        upper: tree(&dir.join("upper")),
         lowers: record.layers.iter().rev().map(|l| tree(l)).collect(),
         volumes: mounts
             .iter()

@@ -35,7 +35,7 @@ mod security;
 pub mod signals;
 mod state;
 mod supervise;
-mod terminal;
+pub mod terminal;
 mod union;
 pub mod userland;
 

@@ -28,13 +28,18 @@ pub enum Stream {
     Stderr,
 }
 
+/// Takes output; `false` when nobody reads it any more.
+pub type Output = Box<dyn FnMut(Stream, &[u8]) -> bool>;
+/// Gives input; `None` at its end.
+pub type Input = Box<dyn FnMut() -> Option<Vec<u8>>>;
+
 /// Where the container's output goes and where its input comes from.
 pub struct Console {
     /// Takes output as it comes. With a terminal all of it is standard output.
-    pub output: Box<dyn FnMut(Stream, &[u8])>,
+    pub output: Output,
     /// Gives more input, and may wait for it; `None` at its end. Asked only when
     /// every process waits and one of them waits for input.
-    pub input: Box<dyn FnMut() -> Option<Vec<u8>>>,
+    pub input: Input,
 }
 
 impl std::fmt::Debug for Console {
@@ -52,6 +57,7 @@ pub struct ModelKernel {
     carried: Carried,
     runtime: Gpid,
     failures: BTreeMap<StepId, Errno>,
+    blobs: steps::Blobs,
 }
 
 fn userland_program() -> Program {
@@ -84,8 +90,12 @@ impl ModelKernel {
             carried: Carried::default(),
             runtime,
             failures: BTreeMap::new(),
+            blobs: steps::Blobs::default(),
         }
     }
+
+    /// What the modelled host calls itself.
+    pub const HOST_NAME: &'static str = "model";
 
     /// What a planner must know of the modelled host.
     pub fn host_facts() -> HostFacts {
@@ -98,6 +108,7 @@ impl ModelKernel {
             overlay: OverlayStyle::Detached,
             resolv_conf: format!("nameserver {}\n", super::net::OUTER_GATEWAY),
             cpus: 1,
+            capabilities: u64::MAX,
             time_namespace: true,
         }
     }
@@ -105,6 +116,12 @@ impl ModelKernel {
     /// The step will fail with this error instead of doing its work.
     pub fn fail_at(&mut self, step: StepId, errno: Errno) {
         self.failures.insert(step, errno);
+    }
+
+    /// Gives the machine a layer's blob, which `UnpackLayer` then unpacks. The model
+    /// keeps no bytes of it, only what it holds.
+    pub fn offer_blob(&mut self, digest: &str, entries: Vec<builtin::Entry>) {
+        Rc::make_mut(&mut self.blobs).insert(digest.to_owned(), entries);
     }
 
     /// Does something with the modelled machine between two steps.
@@ -186,12 +203,14 @@ impl Kernel for ModelKernel {
 
     fn begin(&mut self, plan: &Plan, watch: Watch) {
         self.watch = watch;
-        self.carried = Carried { container: plan.container.clone(), ..Carried::default() };
+        self.carried =
+            Carried { container: plan.container.clone(), blobs: self.blobs.clone(), ..Carried::default() };
         let mut world = self.machine.shared.world.borrow_mut();
         world.input.clear();
         world.tty_line.clear();
         world.input_ended = true;
         world.console_tty = false;
+        world.out_closed = [false; 2];
         for step in &plan.steps {
             match &step.op {
                 Op::MountOverlay { lower, target, .. } => {

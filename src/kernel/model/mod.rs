@@ -15,6 +15,7 @@
 
 mod cgroup;
 mod cred;
+mod disk;
 mod kernel;
 mod net;
 mod ns;
@@ -27,7 +28,8 @@ pub mod vfs;
 mod world;
 
 pub use cred::{Cred, cap_mask, cap_names};
-pub use kernel::{Console, ModelKernel, Stream};
+pub use disk::DiskEntry;
+pub use kernel::{Console, Input, ModelKernel, Output, Stream};
 pub use sys::ModelSys;
 pub use world::{HostEntry, World};
 

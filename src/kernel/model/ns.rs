@@ -133,10 +133,6 @@ impl Namespaces {
         id
     }
 
-    pub fn exists(&self, id: NsId) -> bool {
-        self.table.contains_key(&id)
-    }
-
     pub fn ids(&self) -> Vec<NsId> {
         self.table.keys().copied().collect()
     }
@@ -176,11 +172,6 @@ impl Namespaces {
             Some(Held::Cgroup { root }) => *root,
             _ => 0,
         }
-    }
-
-    /// The user namespace is `above` or below it.
-    pub fn is_within(&self, ns: NsId, above: NsId) -> bool {
-        std::iter::successors(Some(ns), |n| self.parent(*n)).any(|n| n == above)
     }
 
     /// ns_capable(): the capability counts in the process's own user namespace and
@@ -237,7 +228,8 @@ impl Namespaces {
         let mut at = Some(ns);
         while let Some(id) = at {
             let Some(Held::Pid { parent, next, pids }) = self.held_mut(id) else { break };
-            let pid = *next;
+            // In the first namespace a process is known by its own number.
+            let pid = if parent.is_none() { gpid } else { *next };
             *next = if pid >= 4_194_303 { 300 } else { pid + 1 };
             pids.insert(pid, gpid);
             at = *parent;

@@ -110,6 +110,8 @@ pub struct World {
     rng: u64,
     /// Output that the console has not taken yet.
     pub(crate) out: Vec<(Stream, Vec<u8>)>,
+    /// Outputs that nobody reads any more.
+    pub(crate) out_closed: [bool; 2],
     /// Input that no process has read yet.
     pub(crate) input: VecDeque<u8>,
     pub(crate) input_ended: bool,
@@ -120,8 +122,6 @@ pub struct World {
     /// Grows with every call that did something: a round without growth is a
     /// standstill.
     pub(crate) progress: u64,
-    /// Signals for the terminal's processes, typed by the user.
-    pub(crate) tty_signals: Vec<i32>,
 }
 
 impl Default for World {
@@ -165,7 +165,7 @@ impl World {
     }
 
     fn with_disk(disk: Tree) -> World {
-        let (ns, host_ns) = Namespaces::new("model");
+        let (ns, host_ns) = Namespaces::new(super::ModelKernel::HOST_NAME);
         let mut world = World {
             fs: Fs::default(),
             mounts: Default::default(),
@@ -187,13 +187,13 @@ impl World {
             micros: 0,
             rng: 0x9e37_79b9_7f4a_7c15,
             out: Vec::new(),
+            out_closed: [false; 2],
             input: VecDeque::new(),
             input_ended: true,
             wants_input: false,
             console_tty: false,
             tty_line: Vec::new(),
             progress: 0,
-            tty_signals: Vec::new(),
         };
         world.fs.add(Sb::Tree(disk));
         world.boot();
@@ -291,7 +291,7 @@ impl World {
         Ok(())
     }
 
-    fn disk_dir(&mut self, path: &str) -> Res<u64> {
+    pub(super) fn disk_dir(&mut self, path: &str) -> Res<u64> {
         self.disk_dir_below(super::vfs::TREE_ROOT, path)
     }
 

@@ -9,7 +9,8 @@ use super::state::{Flow, Fut, Job, Run, Shell, TRAP_EXIT, status_of};
 use crate::userland::text::{signal_words, words};
 use crate::userland::{Errno, Exit, Fd, OpenFlags, Pid, Sys, SysResult};
 
-/// Calls nested deeper than this are refused, lest the stack overflow.
+/// Commands nested deeper than this (a function call nests two or more) are
+/// refused, lest the stack overflow: a level takes some 12 KiB unoptimised.
 const MAX_DEPTH: u32 = 400;
 
 impl<S: Sys> Shell<S> {
@@ -287,21 +288,28 @@ impl<S: Sys> Shell<S> {
 
     pub fn run_node<'a>(&'a mut self, node: &'a Node) -> Fut<'a, Run<u8>> {
         Box::pin(async move {
-            if let Command::Simple { assigns, words } = &node.command {
-                return self.run_simple(node, assigns, words, false).await;
-            }
-            if let Command::Subshell(list) = &node.command {
-                return self.run_subshell(node, list).await;
-            }
-            let mut saved = Vec::new();
-            let result = match self.redirect(&node.redirs, Some(&mut saved)).await {
-                Ok(true) => self.run_compound(&node.command).await,
-                Ok(false) => Ok(1),
-                Err(flow) => Err(flow),
-            };
-            self.restore(saved);
+            self.enter().await?;
+            let result = self.run_command(node).await;
+            self.depth -= 1;
             result
         })
+    }
+
+    async fn run_command(&mut self, node: &Node) -> Run<u8> {
+        if let Command::Simple { assigns, words } = &node.command {
+            return self.run_simple(node, assigns, words, false).await;
+        }
+        if let Command::Subshell(list) = &node.command {
+            return self.run_subshell(node, list).await;
+        }
+        let mut saved = Vec::new();
+        let result = match self.redirect(&node.redirs, Some(&mut saved)).await {
+            Ok(true) => self.run_compound(&node.command).await,
+            Ok(false) => Ok(1),
+            Err(flow) => Err(flow),
+        };
+        self.restore(saved);
+        result
     }
 
     async fn run_subshell(&mut self, node: &Node, list: &List) -> Run<u8> {

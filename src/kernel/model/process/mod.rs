@@ -63,6 +63,8 @@ pub(crate) struct Proc {
     pub caught: u64,
     /// Caught signals that it has not been told of.
     pub pending: u64,
+    /// A caught signal came while it may be waiting.
+    pub interrupted: bool,
     /// A signal that ends it when it is next looked at.
     pub fatal: Option<Signal>,
     pub stopped: bool,

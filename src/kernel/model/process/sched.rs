@@ -128,7 +128,9 @@ impl Machine {
     fn flush(&mut self, console: &mut Console) {
         let out = std::mem::take(&mut self.shared.world.borrow_mut().out);
         for (stream, bytes) in out {
-            (console.output)(stream, &bytes);
+            if !(console.output)(stream, &bytes) {
+                self.shared.world.borrow_mut().out_closed[stream as usize] = true;
+            }
         }
     }
 
@@ -187,6 +189,11 @@ impl std::fmt::Debug for Machine {
 }
 
 impl World {
+    /// The console has to take what there is before more is written.
+    pub(crate) fn out_full(&self) -> bool {
+        self.out.len() >= 64
+    }
+
     /// Bytes from the console's keyboard.
     pub(crate) fn type_in(&mut self, bytes: &[u8]) {
         if !self.console_tty {

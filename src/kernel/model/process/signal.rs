@@ -146,6 +146,7 @@ impl World {
         }
         if p.caught & signal.bit() != 0 && !matches!(signal, Signal::KILL | Signal::STOP) {
             p.pending |= signal.bit();
+            p.interrupted = true;
             self.progress += 1;
             return;
         }

@@ -13,7 +13,7 @@ use crate::userland::{OpenFlags, Sys};
 type Body = Box<dyn FnOnce(ModelSys) -> sched::Task>;
 
 fn console() -> Console {
-    Console { output: Box::new(|_, _| {}), input: Box::new(|| None) }
+    Console { output: Box::new(|_, _| true), input: Box::new(|| None) }
 }
 
 /// Runs `body` as process 1 of a new pid namespace.

@@ -100,7 +100,7 @@ pub(in crate::kernel::model) fn evidence(op: &Op, cx: &mut Cx<'_>) -> Vec<Fact> 
             ),
         ],
         Op::LookForKernel { layers } => layers.iter().flat_map(|l| look::bootable(cx.w, &ctx, l)).collect(),
-        Op::ReadChanges { upper, lower } => look::changes(cx.w, &ctx, upper, lower),
+        Op::ReadChanges { upper, lower } => look::changes(cx.w, upper, lower),
         Op::CreateCgroup { path, .. } => ["cgroup.procs", "cgroup.controllers"]
             .iter()
             .map(|f| file(cx, &ctx, &format!("{path}/{f}")))

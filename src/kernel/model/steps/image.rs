@@ -1,8 +1,9 @@
 //! The image's part of a plan. The model's layers are trees on the modelled
-//! disk; there are no blobs, so no digest is checked and none is claimed.
+//! disk; of a blob it has what it holds but not its bytes, so no digest is
+//! checked and none is claimed.
 
 use super::{Cx, at_cwd, fail, misplaced, zero};
-use crate::kernel::Failure;
+use crate::kernel::{Errno, Failure};
 use crate::plan::Op;
 use crate::trace::Value;
 use crate::userland::FileType;
@@ -20,12 +21,22 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
             }
             Ok(true)
         }
-        Op::UnpackLayer { dir, diff_id, .. } => {
-            match cx.read("newfstatat", || path_args(dir), zero, |w, ctx| w.stat(ctx, dir, false)) {
-                Ok(_) => Ok(true),
-                Err(e) => Err(Failure::new(format!("unpack layer {diff_id} to {dir}"), Some(e))
-                    .hint("the modelled disk holds the built-in image `box` only")),
+        Op::UnpackLayer { blob, dir, diff_id, .. } => {
+            if cx.read("newfstatat", || path_args(dir), zero, |w, ctx| w.stat(ctx, dir, false)).is_ok() {
+                return Ok(true);
             }
+            let what = || format!("unpack layer {diff_id} to {dir}");
+            let blobs = cx.carried.blobs.clone();
+            let entries = blobs.get(blob).ok_or_else(|| {
+                Failure::new(format!("{}: there is no blob {blob}", what()), Some(Errno::ENOENT))
+                    .hint("the modelled disk holds the built-in image `box` only")
+            })?;
+            if let Err(e) = cx.w.add_layer(dir, entries) {
+                // Complete or absent, as on a real disk.
+                let _ = cx.w.disk_remove(dir);
+                return Err(Failure::new(what(), Some(e)));
+            }
+            Ok(false)
         }
         Op::ReadHostKernel => {
             cx.read("uname", Vec::new, zero, |_, _| Ok(()))

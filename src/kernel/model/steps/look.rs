@@ -247,54 +247,7 @@ pub(super) fn bootable(w: &mut World, ctx: &Ctx, layer: &str) -> Vec<Fact> {
 }
 
 /// Every change in the writable layer, as `docker diff` tells it.
-pub(super) fn changes(w: &mut World, ctx: &Ctx, upper: &str, lower: &[String]) -> Vec<Fact> {
-    let mut found: Vec<(String, char)> = Vec::new();
-    let mut stack = vec![String::new()];
-    while let Some(at) = stack.pop() {
-        let Ok(entries) = w.read_dir(ctx, &format!("{upper}{at}")) else { continue };
-        for entry in entries {
-            let path = format!("{at}/{}", entry.name);
-            let Ok(stat) = w.stat(ctx, &format!("{upper}{path}"), false) else { continue };
-            let below = below(w, ctx, lower, &path);
-            let whiteout = stat.kind == FileType::Char && (stat.rdev_major, stat.rdev_minor) == (0, 0);
-            let letter = match (whiteout, below) {
-                (true, true) => 'D',
-                (true, false) => continue,
-                (false, true) => 'C',
-                (false, false) => 'A',
-            };
-            found.push((path.clone(), letter));
-            if stat.kind == FileType::Dir {
-                stack.push(path);
-            }
-        }
-    }
-    found.sort();
+pub(super) fn changes(w: &World, upper: &str, lower: &[String]) -> Vec<Fact> {
+    let found = w.changes(upper, lower).unwrap_or_default();
     found.into_iter().map(|(path, letter)| fact(upper, path, letter.to_string())).collect()
-}
-
-/// A lower layer shows this path (whiteouts and files above it hide it).
-fn below(w: &mut World, ctx: &Ctx, lower: &[String], path: &str) -> bool {
-    for layer in lower {
-        let mut hidden = false;
-        let mut at = layer.clone();
-        for part in path.split('/').filter(|p| !p.is_empty()) {
-            at = format!("{at}/{part}");
-            match w.stat(ctx, &at, false) {
-                Ok(s) if s.kind == FileType::Char && (s.rdev_major, s.rdev_minor) == (0, 0) => {
-                    hidden = true;
-                    break;
-                }
-                Ok(_) => {}
-                Err(_) => break,
-            }
-        }
-        if hidden {
-            return false;
-        }
-        if w.stat(ctx, &format!("{layer}{path}"), false).is_ok() {
-            return true;
-        }
-    }
-    false
 }

@@ -31,6 +31,9 @@ use crate::userland::OpenFlags;
 /// Argument names and values of a call.
 pub(super) type Args = Vec<(&'static str, Value)>;
 
+/// The entries of layers, by the digest of their blob.
+pub(super) type Blobs = std::rc::Rc<std::collections::BTreeMap<String, Vec<crate::image::builtin::Entry>>>;
+
 /// What steps leave for later ones.
 #[derive(Debug, Default)]
 pub(super) struct Carried {
@@ -48,6 +51,8 @@ pub(super) struct Carried {
     pub pivoted: bool,
     /// What will run once init has become its command.
     pub image: Option<super::process::Image>,
+    /// Blobs of layers by digest: what they would unpack to.
+    pub blobs: Blobs,
 }
 
 impl Carried {

@@ -138,10 +138,8 @@ impl World {
             FileType::Dir if writes || flags.create => return Err(Errno::EISDIR),
             FileType::Dir => {}
             _ if flags.directory => return Err(Errno::ENOTDIR),
-            FileType::Char | FileType::Block => {
-                if self.mounts.get(loc.mount).is_some_and(|m| m.flags.nodev) {
-                    return Err(Errno::EACCES);
-                }
+            FileType::Char | FileType::Block if self.mounts.get(loc.mount).is_some_and(|m| m.flags.nodev) => {
+                return Err(Errno::EACCES);
             }
             _ => {}
         }
@@ -394,9 +392,16 @@ impl World {
             OpenKind::Null | OpenKind::Zero | OpenKind::Random => Ok(Some(bytes.len())),
             OpenKind::HostOut(stream) => {
                 let stream = *stream;
+                if self.out_closed[stream as usize] {
+                    return Err(Errno::EPIPE);
+                }
+                if self.out_full() {
+                    return Ok(None);
+                }
                 self.out.push((stream, bytes.to_vec()));
                 Ok(Some(bytes.len()))
             }
+            OpenKind::Tty if self.out_full() => Ok(None),
             OpenKind::Tty => {
                 self.write_tty(bytes);
                 Ok(Some(bytes.len()))

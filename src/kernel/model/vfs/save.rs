@@ -162,7 +162,7 @@ impl Tree {
                 mtime: s.mtime,
                 parent: 0,
                 opens: 0,
-                xattrs: (!xattrs.is_empty()).then(|| Box::new(xattrs)),
+                xattrs: (!xattrs.is_empty()).then_some(xattrs),
             });
         }
         connect(&mut slots)?;

@@ -52,7 +52,7 @@ pub(crate) struct Inode {
     pub parent: Ino,
     /// Open file descriptions that keep it alive without a name.
     pub opens: u32,
-    pub xattrs: Option<Box<BTreeMap<String, Vec<u8>>>>,
+    pub xattrs: Option<BTreeMap<String, Vec<u8>>>,
 }
 
 /// What a new inode is to be.
@@ -68,7 +68,6 @@ pub(crate) struct New {
 /// A file system of plain inodes.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    pub fstype: &'static str,
     inodes: Vec<Option<Inode>>,
     free: Vec<Ino>,
     /// Bytes of all files.
@@ -98,7 +97,6 @@ impl Tree {
             xattrs: None,
         };
         Tree {
-            fstype,
             inodes: vec![None, Some(root)],
             free: Vec::new(),
             bytes: 0,
@@ -407,11 +405,6 @@ impl Tree {
         Some((parent, name.to_string()))
     }
 
-    /// Follows plain names from the root; no symbolic links.
-    pub fn find(&self, path: &str) -> Res<Ino> {
-        path.split('/').filter(|p| !p.is_empty()).try_fold(ROOT, |ino, name| self.lookup(ino, name))
-    }
-
     pub fn slots(&self) -> &[Option<Inode>] {
         &self.inodes
     }
@@ -424,6 +417,6 @@ impl Tree {
             .flatten()
             .map(|i| if let Body::File(data) = &i.body { data.len() as u64 } else { 0 })
             .sum();
-        Tree { fstype, inodes, free, bytes, limit, charged: None, in_memory: fstype == "tmpfs" }
+        Tree { inodes, free, bytes, limit, charged: None, in_memory: fstype == "tmpfs" }
     }
 }

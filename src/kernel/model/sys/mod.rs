@@ -2,144 +2,24 @@
 //! number. The world is borrowed for one call at a time and never across an
 //! await, so that a borrow can never meet another.
 
-use std::future::{Future, poll_fn};
-use std::net::Ipv4Addr;
-use std::rc::Rc;
-use std::task::Poll;
+mod handle;
 
-use super::Res;
+use std::future::Future;
+use std::net::Ipv4Addr;
+
 use super::cred::Cap;
 use super::net::Side;
-use super::process::{Ctx, Gpid, Shared, Signal};
+use super::process::Signal;
 use super::vfs::{OpenKind, Options, ReadOutcome};
-use super::world::World;
 use crate::kernel::Errno;
 use crate::userland::{
     DirEntry, Exit, Fd, FileType, FsUse, LinkInfo, OpenFlags, Pid, RouteInfo, Stat, Sys, SysResult, Uname,
 };
+pub use handle::ModelSys;
+use handle::{fifo_ready, other_opens};
 
-/// How many calls a process makes before it leaves the others a turn.
-const QUANTUM: u64 = 256;
 /// How long an unanswered packet is waited for when the caller sets no limit.
 const CONNECT_TIMEOUT_MS: u64 = 127_000;
-
-/// One process's view of the modelled kernel.
-#[derive(Clone)]
-pub struct ModelSys {
-    shared: Rc<Shared>,
-    pid: Gpid,
-}
-
-impl std::fmt::Debug for ModelSys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ModelSys").field("pid", &self.pid).finish_non_exhaustive()
-    }
-}
-
-impl ModelSys {
-    pub(crate) fn new(shared: Rc<Shared>, pid: Gpid) -> ModelSys {
-        ModelSys { shared, pid }
-    }
-
-    /// One call. It takes a microsecond of virtual time.
-    fn with<T>(&self, f: impl FnOnce(&mut World, Gpid) -> Res<T>) -> Res<T> {
-        let mut world = self.shared.world.borrow_mut();
-        world.progress += 1;
-        world.micros = world.micros.saturating_add(1);
-        f(&mut world, self.pid)
-    }
-
-    fn call<T>(&self, f: impl FnOnce(&mut World, &Ctx) -> Res<T>) -> Res<T> {
-        self.with(|w, pid| {
-            let ctx = w.ctx(pid)?;
-            f(w, &ctx)
-        })
-    }
-
-    /// Tries again at each turn until it neither blocks (`None`) nor is past its
-    /// time limit. A process that a signal is about to end does not return.
-    async fn block<T>(
-        &self,
-        limit_ms: Option<u64>,
-        late: impl Fn() -> Res<T>,
-        mut attempt: impl FnMut(&mut World, &Ctx) -> Res<Option<T>>,
-    ) -> Res<T> {
-        let mut until = None;
-        let mut turn = false;
-        poll_fn(|_| {
-            let mut world = self.shared.world.borrow_mut();
-            let w = &mut *world;
-            let Ok(ctx) = w.ctx(self.pid) else { return Poll::Pending };
-            if w.procs.get(&self.pid).is_none_or(|p| p.fatal.is_some()) {
-                return Poll::Pending;
-            }
-            // Busy processes take turns.
-            if !turn && w.progress % QUANTUM == 0 {
-                turn = true;
-                w.progress += 1;
-                return Poll::Pending;
-            }
-            let tried = attempt(w, &ctx);
-            let result = match tried {
-                // A caught signal interrupts what would block.
-                Ok(None) if w.procs.get(&self.pid).is_some_and(|p| p.pending != 0) => Err(Errno::EINTR),
-                Ok(None) => {
-                    let at = *until.get_or_insert_with(|| {
-                        limit_ms.map(|ms| w.micros.saturating_add(ms.saturating_mul(1000)))
-                    });
-                    if at.is_none_or(|at| w.micros < at) {
-                        if let Some(p) = w.procs.get_mut(&self.pid) {
-                            p.wake = at;
-                        }
-                        return Poll::Pending;
-                    }
-                    late()
-                }
-                Ok(Some(value)) => Ok(value),
-                Err(e) => Err(e),
-            };
-            w.progress += 1;
-            w.micros = w.micros.saturating_add(1);
-            if let Some(p) = w.procs.get_mut(&self.pid) {
-                p.wake = None;
-            }
-            Poll::Ready(result)
-        })
-        .await
-    }
-
-    async fn wait_until<T>(&self, attempt: impl FnMut(&mut World, &Ctx) -> Res<Option<T>>) -> Res<T> {
-        self.block(None, || Err(Errno::ETIMEDOUT), attempt).await
-    }
-
-    /// What a silent network does: the caller waits its time out.
-    async fn time_out(&self, limit_ms: u64) {
-        let _ = self.block(Some(limit_ms), || Ok(()), |_, _| Ok(None)).await;
-    }
-}
-
-/// Opening the other end of a fifo releases both.
-fn fifo_ready(w: &mut World, fd: usize, opens: u64) -> Res<Option<()>> {
-    let (pipe, reads) = match w.open_file(fd)?.kind {
-        OpenKind::PipeRead(p) => (p, true),
-        OpenKind::PipeWrite(p) => (p, false),
-        _ => return Ok(Some(())),
-    };
-    let pipe = w.pipe_mut(pipe)?;
-    let (there, opened) =
-        if reads { (pipe.writers, pipe.writer_opens) } else { (pipe.readers, pipe.reader_opens) };
-    Ok((there > 0 || opened > opens).then_some(()))
-}
-
-fn other_opens(w: &mut World, open: usize) -> Option<u64> {
-    let (pipe, reads) = match w.open_file(open).ok()?.kind {
-        OpenKind::PipeRead(p) => (p, true),
-        OpenKind::PipeWrite(p) => (p, false),
-        _ => return None,
-    };
-    let pipe = w.pipe_mut(pipe).ok()?;
-    Some(if reads { pipe.writer_opens } else { pipe.reader_opens })
-}
 
 impl Sys for ModelSys {
     async fn open(&self, path: &str, flags: OpenFlags, mode: u32) -> SysResult<Fd> {
@@ -379,10 +259,10 @@ impl Sys for ModelSys {
             let child = w.spawn(ctx.pid, &[], None)?;
             Ok((child, w.pid_in(child, ctx.ns.pid).unwrap_or(0)))
         })?;
-        let sys = ModelSys::new(self.shared.clone(), gpid);
+        let sys = ModelSys::new(self.shared().clone(), gpid);
         // The closure runs in the child, at the child's first turn.
         let task = Box::pin(async move { child(sys).await });
-        self.shared.started.borrow_mut().push((gpid, task));
+        self.shared().started.borrow_mut().push((gpid, task));
         Ok(pid)
     }
 
@@ -396,7 +276,7 @@ impl Sys for ModelSys {
             Ok(image) => image,
             Err(e) => return e,
         };
-        self.shared.start(self.pid, image);
+        self.shared().start(self.pid(), image);
         // The scheduler lets this future go.
         std::future::pending().await
     }
@@ -457,7 +337,7 @@ impl Sys for ModelSys {
     }
 
     fn now(&self) -> (i64, u32) {
-        let world = self.shared.world.borrow();
+        let world = self.shared().world.borrow();
         (world.now_secs(), (world.micros % 1_000_000) as u32 * 1000)
     }
 
@@ -608,22 +488,6 @@ impl Sys for ModelSys {
     }
 
     fn random(&self) -> u64 {
-        self.shared.world.borrow_mut().random()
-    }
-}
-
-impl World {
-    pub(crate) fn may_admin_net(&self, ctx: &Ctx) -> Res<()> {
-        if self.capable_over(ctx, ctx.ns.net, Cap::NET_ADMIN) { Ok(()) } else { Err(Errno::EPERM) }
-    }
-}
-
-impl Shared {
-    /// Puts a program into a process.
-    pub(crate) fn start(self: &Rc<Self>, pid: Gpid, image: super::process::Image) {
-        let sys = ModelSys::new(self.clone(), pid);
-        let invocation = crate::userland::Invocation { argv: image.argv, env: image.env };
-        let task = (self.program)(sys, invocation);
-        self.started.borrow_mut().push((pid, task));
+        self.shared().world.borrow_mut().random()
     }
 }
