@@ -32,7 +32,9 @@ fn arguments(told: &Told, seen: &Seen) -> Result<(), String> {
             same("flags", &arg("flags"), field(given, "flags").unwrap_or(""))?;
             same("exit_signal", &arg("exit_signal"), field(given, "exit_signal").unwrap_or(""))?;
             match told.arg("cgroup") {
-                Some(fd) => same("cgroup", &fd, field(given, "cgroup").unwrap_or("").split('<').next().unwrap_or("")),
+                Some(fd) => {
+                    same("cgroup", &fd, field(given, "cgroup").unwrap_or("").split('<').next().unwrap_or(""))
+                }
                 None => Ok(()),
             }
         }
@@ -105,9 +107,14 @@ fn arguments(told: &Told, seen: &Seen) -> Result<(), String> {
             same("how", &arg("how"), seen.arg(0))?;
             same("set", &signals(&arg("set")), &signals(seen.arg(1)))
         }
+        "waitid" => {
+            in_order(told, seen, &["idtype", "id"])?;
+            same("options", &arg("options"), seen.arg(3))
+        }
         "bind" => {
             let given = seen.arg(1);
-            let inner = |open: &str| given.split(open).nth(1).and_then(|r| r.split([')', '"']).next()).unwrap_or("");
+            let inner =
+                |open: &str| given.split(open).nth(1).and_then(|r| r.split([')', '"']).next()).unwrap_or("");
             same("addr", &arg("addr"), &format!("{}:{}", inner("inet_addr(\""), inner("htons(")))
         }
         "sendto" => request(told, seen),
@@ -149,8 +156,10 @@ fn same(name: &str, told: &str, seen: &str) -> Result<(), String> {
 
 fn word(word: &str) -> String {
     if let Some(inner) = word.strip_prefix("makedev(").and_then(|w| w.strip_suffix(')')) {
-        let numbers: Vec<String> =
-            inner.split(',').map(|n| integer(n.trim()).map_or_else(|| n.to_owned(), |n| n.to_string())).collect();
+        let numbers: Vec<String> = inner
+            .split(',')
+            .map(|n| integer(n.trim()).map_or_else(|| n.to_owned(), |n| n.to_string()))
+            .collect();
         return format!("makedev({})", numbers.join(","));
     }
     let number = integer(word.strip_suffix('U').unwrap_or(word));

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use glassbox::plan::Actor;
-use glassbox::trace::Event;
+use glassbox::trace::{Body, Event};
 
 use super::agree::agree;
 use super::kinds::{Kind, kind};
@@ -20,8 +20,8 @@ pub struct Except<'a> {
 
 impl Except<'_> {
     /// Why this call need not be told, if it need not. `begun` is whether the
-    /// recording has begun.
-    fn reason(&self, seen: &Seen, begun: bool) -> Option<&'static str> {
+    /// recording has begun, `rolled_back` whether it tells of a rollback.
+    fn reason(&self, seen: &Seen, begun: bool, rolled_back: bool) -> Option<&'static str> {
         let files = seen.files();
         let any = |wanted: &dyn Fn(&str) -> bool| files.iter().any(|f| wanted(f));
         let below = |dir: &str, name: &str, file: &str| {
@@ -43,7 +43,9 @@ impl Except<'_> {
             Some("the receipt: the plan on disk before its first step")
         } else if any(&record) {
             Some("the container's record")
-        } else if any(&|f| below(self.store, "layers/", f)) {
+        } else if rolled_back && any(&|f| container(f) || f.ends_with("/record.json")) {
+            Some("the record of a container that never was, when all its plan is undone")
+        } else if !probe && any(&|f| below(self.store, "layers/", f)) {
             Some("a layer's tree, told as counts by its step")
         } else if !begun && seen.name == "mkdir" && any(&container) {
             Some("the directory of the container's record")
@@ -62,6 +64,7 @@ pub fn differences(events: &[Event], seen: &[Seen], except: &Except<'_>) -> Vec<
         Ok(both) => both,
         Err(e) => return vec![e],
     };
+    let rolled_back = events.iter().any(|e| matches!(e.body, Body::Undone { .. }));
     let mut begun = false;
     let mut of_runtime = VecDeque::new();
     let mut of_init = VecDeque::new();
@@ -84,11 +87,10 @@ pub fn differences(events: &[Event], seen: &[Seen], except: &Except<'_>) -> Vec<
                 continue;
             }
             Kind::Changes => true,
-            Kind::Own => is_init,
+            Kind::Inherited => is_init,
+            Kind::Own => false,
         };
-        if except.reason(call, begun).is_some() {
-            continue;
-        }
+        let demanded = demanded && except.reason(call, begun, rolled_back).is_none();
         let queue = if is_init { &mut of_init } else { &mut of_runtime };
         queue.push_back((demanded, call));
     }
@@ -105,24 +107,24 @@ pub fn differences(events: &[Event], seen: &[Seen], except: &Except<'_>) -> Vec<
 
 type Queue<'a> = VecDeque<(bool, &'a Seen)>;
 
-/// How far ahead the same call is looked for before it counts as not done.
+/// How many calls that have to be told may be passed over in search of one.
 const AHEAD: usize = 40;
 
-fn match_one(told: &Told, runtime: &mut Queue<'_>, init: &mut Queue<'_>, out: &mut Vec<String>) {
-    let at = |queue: &Queue<'_>| queue.iter().take(AHEAD).position(|(_, seen)| agree(told, seen).is_ok());
-    // The next that has to be told, with what need not be told before it.
-    let next = |queue: &Queue<'_>| at(queue).filter(|n| queue.iter().take(*n).all(|(demanded, _)| !demanded));
+fn match_one<'a>(told: &Told, runtime: &mut Queue<'a>, init: &mut Queue<'a>, out: &mut Vec<String>) {
     let queue = match told.actor {
         Actor::Runtime => runtime,
-        Actor::Init if next(init).is_some() => init,
-        Actor::Init if next(runtime).is_some() => runtime,
-        Actor::Init if at(init).is_some() => init,
-        Actor::Init if at(runtime).is_some() => runtime,
+        Actor::Init if next(told, init) => init,
+        Actor::Init if next(told, runtime) => runtime,
+        Actor::Init if at(told, init).is_some() => init,
+        Actor::Init if at(told, runtime).is_some() => runtime,
         Actor::Init => init,
     };
-    let Some(n) = at(queue) else {
+    let Some(n) = at(told, queue) else {
         let why = match queue.iter().find(|(_, seen)| seen.name == told.call.name) {
-            Some((_, seen)) => format!("{}; the next {} is {}", agree(told, seen).unwrap_err(), seen.name, seen.line),
+            Some((_, seen)) => {
+                let how = agree(told, seen).err().unwrap_or_else(|| "much later".to_owned());
+                format!("{how}; the next {} is {}", seen.name, seen.line)
+            }
             None => "strace saw no such call here".to_owned(),
         };
         out.push(format!("told, not done: {} ({why})", told.line()));
@@ -134,6 +136,25 @@ fn match_one(told: &Told, runtime: &mut Queue<'_>, init: &mut Queue<'_>, out: &m
         }
     }
     queue.pop_front();
+}
+
+fn at(told: &Told, queue: &Queue<'_>) -> Option<usize> {
+    let mut passed = 0;
+    for (n, (demanded, seen)) in queue.iter().enumerate() {
+        if agree(told, seen).is_ok() {
+            return Some(n);
+        }
+        passed += usize::from(*demanded);
+        if passed > AHEAD {
+            break;
+        }
+    }
+    None
+}
+
+/// Whether it is the next that has to be told.
+fn next(told: &Told, queue: &Queue<'_>) -> bool {
+    at(told, queue).is_some_and(|n| queue.iter().take(n).all(|(demanded, _)| !demanded))
 }
 
 /// The runtime is the first process; init is what it made in a new mount namespace.

@@ -19,9 +19,22 @@ const ROUTE: &[(i64, &str)] = &[
 
 /// Messages of the subsystem nftables (10), linux/netfilter/nf_tables.h.
 const NFT: &[&str] = &[
-    "NFT_MSG_NEWTABLE", "NFT_MSG_GETTABLE", "NFT_MSG_DELTABLE", "NFT_MSG_NEWCHAIN", "NFT_MSG_GETCHAIN",
-    "NFT_MSG_DELCHAIN", "NFT_MSG_NEWRULE", "NFT_MSG_GETRULE", "NFT_MSG_DELRULE", "NFT_MSG_NEWSET", "NFT_MSG_GETSET",
-    "NFT_MSG_DELSET", "NFT_MSG_NEWSETELEM", "NFT_MSG_GETSETELEM", "NFT_MSG_DELSETELEM", "NFT_MSG_NEWGEN",
+    "NFT_MSG_NEWTABLE",
+    "NFT_MSG_GETTABLE",
+    "NFT_MSG_DELTABLE",
+    "NFT_MSG_NEWCHAIN",
+    "NFT_MSG_GETCHAIN",
+    "NFT_MSG_DELCHAIN",
+    "NFT_MSG_NEWRULE",
+    "NFT_MSG_GETRULE",
+    "NFT_MSG_DELRULE",
+    "NFT_MSG_NEWSET",
+    "NFT_MSG_GETSET",
+    "NFT_MSG_DELSET",
+    "NFT_MSG_NEWSETELEM",
+    "NFT_MSG_GETSETELEM",
+    "NFT_MSG_DELSETELEM",
+    "NFT_MSG_NEWGEN",
     "NFT_MSG_GETGEN",
 ];
 
@@ -58,8 +71,7 @@ pub fn asks(name: &str) -> bool {
 /// The addresses that strace found in the message.
 pub fn addresses(seen: &Seen) -> Vec<&str> {
     let text = seen.arg(1);
-    let inner = |(at, label): (usize, &'static str)| text[at + label.len()..].split('"').next();
-    text.match_indices("inet_addr(\"").filter_map(inner).collect()
+    text.split("inet_addr(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect()
 }
 
 /// The interface that the message names.

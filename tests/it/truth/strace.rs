@@ -39,6 +39,13 @@ impl Seen {
     /// descriptor, or by descriptor.
     pub fn files(&self) -> Vec<String> {
         let mut files = Vec::new();
+        // Their strings are no paths.
+        let by_descriptor =
+            ["write", "pwrite64", "writev", "fchmod", "fchown", "ftruncate", "fsetxattr", "flock"];
+        if by_descriptor.contains(&self.name.as_str()) {
+            files.extend(self.args.first().and_then(|a| a.file.clone()));
+            return files;
+        }
         let mut base: Option<&str> = None;
         for arg in &self.args {
             if let Some(string) = &arg.string {
@@ -231,7 +238,10 @@ fn lines_of_strace_are_read() {
 8 capset({version=V3, pid=0}, {effective=1<<CAP_CHOWN|1<<CAP_KILL, permitted=0}) = 0
 8 +++ exited with 0 +++"#;
     let seen = parse(text);
-    assert_eq!(seen.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["openat", "umask", "unlinkat", "capset"]);
+    assert_eq!(
+        seen.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(),
+        ["openat", "umask", "unlinkat", "capset"]
+    );
     assert_eq!(seen[0].args[1].string.as_deref(), Some(&b"a\tb\"c, d)"[..]));
     assert_eq!((seen[0].result, seen[0].pid), (Some(3), 7));
     assert_eq!(seen[0].files(), ["/tmp/a\tb\"c, d)"]);
