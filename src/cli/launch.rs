@@ -151,6 +151,7 @@ fn drive(
 ) -> Result<Outcome, CliError> {
     let _signals = signals::hold();
     let mut kernel = LinuxKernel::new(&context.root);
+    kernel.let_init_run_ahead(watching.unattended());
     let watch = watching.watch();
     watching.plan(plan);
     let begin =
