@@ -9,5 +9,6 @@ mod fault;
 mod lessons;
 mod run;
 mod support;
+mod truth;
 mod userland;
 mod userland_scripts;
