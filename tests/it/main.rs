@@ -7,6 +7,7 @@
 mod bad_input;
 mod fault;
 mod lessons;
+mod recording;
 mod run;
 mod support;
 mod truth;

@@ -175,7 +175,7 @@ fn record_exit(record: &str, cx: &mut Cx<'_>) -> Result<bool, Failure> {
     let temporary = format!("{record}.new");
     let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::WRONLY | OFlags::NOFOLLOW;
     calls::openat(cx.rec, CWD, &temporary, flags, 0o600)
-        .and_then(|fd| calls::write_all(cx.rec, &fd, &text))
+        .and_then(|fd| calls::write_volatile(cx.rec, &fd, &text))
         .and_then(|()| calls::rename(cx.rec, &temporary, record))
         .map_err(fail(what))?;
     Ok(false)
