@@ -9,6 +9,7 @@ mod fault;
 mod lessons;
 mod recording;
 mod run;
+mod story;
 mod support;
 mod truth;
 mod userland;

@@ -139,6 +139,8 @@ fn remove_dir(
             name => entries.push((OsStr::from_bytes(name).to_owned(), entry.file_type())),
         }
     }
+    // The order of a directory is the file system's; the story's is the names'.
+    entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     for (child, mut kind) in entries {
         if kind == FileType::Unknown {
             let stat = rustix::fs::statat(&fd, &child, AtFlags::SYMLINK_NOFOLLOW)?;
