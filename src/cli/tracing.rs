@@ -248,6 +248,8 @@ pub fn begin(
         Value::volatile(Kind::Digest, &spec.image.manifest),
         Value::volatile(Kind::Container, spec.cgroup()),
     ];
+    let command: Vec<String> = std::env::args().skip(1).collect();
+    names.extend(places(&command).map(|place| Value::volatile(Kind::Path, place)));
     for layer in &spec.image.layers {
         names
             .extend([&layer.diff_id, &layer.chain_id, &layer.blob].map(|d| Value::volatile(Kind::Digest, d)));
@@ -269,9 +271,19 @@ pub fn begin(
         program: env!("CARGO_PKG_VERSION").to_owned(),
         kernel,
         release: Value::volatile(Kind::Release, release),
-        command: std::env::args().skip(1).collect(),
+        command,
         watch,
         plan: plan.clone(),
         names,
     }
+}
+
+/// The paths on the command line that belong to this machine and not to the run.
+fn places(command: &[String]) -> impl Iterator<Item = &str> {
+    const FLAGS: [&str; 3] = ["--root", "--run-root", "--trace-file"];
+    let next = command.iter().skip(1).map(Some).chain([None]);
+    command.iter().zip(next).filter_map(|(arg, next)| match arg.split_once('=') {
+        Some((flag, value)) if FLAGS.contains(&flag) => Some(value),
+        _ => next.map(String::as_str).filter(|_| FLAGS.contains(&arg.as_str())),
+    })
 }

@@ -7,7 +7,9 @@
 mod bad_input;
 mod fault;
 mod lessons;
+mod recording;
 mod run;
+mod story;
 mod support;
 mod truth;
 mod userland;
