@@ -5,6 +5,7 @@
 //! namespace of its own.
 
 mod bad_input;
+mod differential;
 mod fault;
 mod lessons;
 mod run;
