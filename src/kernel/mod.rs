@@ -178,6 +178,9 @@ pub struct HostFacts {
     pub resolv_conf: String,
     /// `max` or the number of CPUs, for checking `--cpus`.
     pub cpus: u32,
+    /// The capabilities that a container can be given: those of this process, as a
+    /// mask by number, capabilities(7).
+    pub capabilities: u64,
     /// Whether time namespaces exist.
     pub time_namespace: bool,
 }

@@ -14,6 +14,7 @@ fn facts(cgroups: &[(CgroupVersion, &str, &str)]) -> HostFacts {
         overlay: OverlayStyle::Options,
         resolv_conf: String::new(),
         cpus: 4,
+        capabilities: u64::MAX,
         time_namespace: true,
     }
 }

@@ -71,13 +71,7 @@ pub fn build(inputs: Inputs<'_>) -> Result<RunSpec, SpecError> {
         None if host_network => host_name,
         None => id[..12].to_owned(),
     };
-    let caps: Vec<String> = if request.privileged {
-        capabilities::all().iter().map(|c| (*c).to_owned()).collect()
-    } else {
-        let granted = capabilities::resolve(&request.cap_add, &request.cap_drop)
-            .map_err(|e| SpecError::new(e.to_string()).hint(e.hint()))?;
-        granted.into_iter().map(str::to_owned).collect()
-    };
+    let caps = granted(request, facts)?;
     let oci = oci(request, image, &argv, &user, &hostname, &caps, facts, &dirs)?;
     let network = match request.network {
         NetworkMode::Host => Network::Host,
@@ -103,6 +97,28 @@ pub fn build(inputs: Inputs<'_>) -> Result<RunSpec, SpecError> {
         seccomp: request.seccomp && !request.privileged,
         resolv_conf,
     })
+}
+
+/// The capabilities of the container. Everything means everything that this
+/// host has to give; one asked for by name has to be there.
+fn granted(request: &RunRequest, facts: &HostFacts) -> Result<Vec<String>, SpecError> {
+    let here = |name: &str| capabilities::number(name).is_some_and(|n| facts.capabilities >> n & 1 == 1);
+    let wanted = if request.privileged {
+        capabilities::all().to_vec()
+    } else {
+        capabilities::resolve(&request.cap_add, &request.cap_drop)
+            .map_err(|e| SpecError::new(e.to_string()).hint(e.hint()))?
+    };
+    for added in &request.cap_add {
+        if let Ok(Some(name)) = capabilities::parse(added)
+            && wanted.contains(&name)
+            && !here(name)
+        {
+            return Err(SpecError::new(format!("cannot grant {name}: this process does not have it itself"))
+                .hint("leave it out, or run glassbox where it has all capabilities"));
+        }
+    }
+    Ok(wanted.into_iter().filter(|c| here(c)).map(str::to_owned).collect())
 }
 
 fn checked_hostname(name: &str) -> Result<String, SpecError> {

@@ -186,6 +186,11 @@ pub trait Sys: Clone + 'static {
     /// Seconds since 1970; `None` is now.
     fn set_times(&self, path: &str, mtime: Option<i64>) -> SysResult<()>;
     fn fs_use(&self, path: &str) -> SysResult<FsUse>;
+    /// Bytes that an ordinary user may still take: less than what is free where
+    /// some is kept for root.
+    fn fs_available(&self, path: &str) -> SysResult<u64> {
+        Ok(self.fs_use(path)?.free)
+    }
 
     // Processes.
     fn getpid(&self) -> Pid;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use glassbox::lesson::{Lesson, Lessons, Tier};
-use glassbox::plan::Op;
+use glassbox::plan::{Op, StepId};
 use glassbox::trace::{Body, Event, record, redact};
 
 use crate::support::{GLASSBOX, Ran, Sandbox};
@@ -91,15 +91,11 @@ fn story(file: &Path) -> Vec<String> {
     let text = fs::read(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
     let events: Vec<Event> = record::read(&text[..]).collect::<Result<_, _>>().unwrap();
     let events = redact::redact(&events).unwrap();
-    let of_this_host = |op: &Op| {
-        op.name().contains("cgroup")
-            || matches!(op, Op::SetLimit { .. } | Op::AllowDevices { .. } | Op::AttachRootfs { .. })
-    };
     let mut passed_over = BTreeSet::new();
     events
         .iter()
         .filter_map(|event| match &event.body {
-            Body::About { step, op, .. } if of_this_host(op) => {
+            Body::About { step, op, .. } if of_this_host(step, op) => {
                 passed_over.insert(step.clone());
                 None
             }
@@ -112,4 +108,12 @@ fn story(file: &Path) -> Vec<String> {
             _ => None,
         })
         .collect()
+}
+
+fn of_this_host(step: &StepId, op: &Op) -> bool {
+    match op {
+        Op::Undo { of, .. } => of_this_host(step, of),
+        Op::SetLimit { .. } | Op::AllowDevices { .. } | Op::AttachRootfs { .. } => true,
+        _ => step.0.contains("cgroup") || op.name().contains("cgroup"),
+    }
 }

@@ -170,9 +170,9 @@ fn volumes() {
     assert_eq!(sandbox.glassbox(&sh(&["--network", "none", "-v", &ro], script)).expect(0).out, "refused\n");
     // A volume is not in the writable layer.
     sandbox
-        .glassbox(&["run", "--name", "v", "--network", "none", "-v", &rw, "box", "touch", "/data/y", "/z"])
+        .glassbox(&["run", "--name", "vol", "--network", "none", "-v", &rw, "box", "touch", "/data/y", "/z"])
         .expect(0);
-    let diff = sandbox.glassbox(&["diff", "v"]).expect(0).out;
+    let diff = sandbox.glassbox(&["diff", "vol"]).expect(0).out;
     assert!(diff.contains("A /z") && !diff.contains("/data/y"), "{diff}");
 }
 
@@ -195,7 +195,7 @@ fn the_bridge_and_a_published_port() {
             "box",
             "sh",
             "-c",
-            "mkdir /www; echo served > /www/index.html; httpd -f -p 80 /www",
+            "mkdir /www; echo served > /www/index.html; httpd -f -p 80 -h /www",
         ])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

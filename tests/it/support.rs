@@ -49,13 +49,17 @@ impl From<Output> for Ran {
 impl Sandbox {
     /// For tests on the modelled kernel, or of the command line alone.
     pub fn plain() -> Sandbox {
-        Sandbox { dir: tempfile::Builder::new().prefix("gbx-test-").tempdir().unwrap(), net: None }
+        Sandbox::with(None)
     }
 
     /// For tests on the real kernel.
     pub fn root() -> Sandbox {
         assert!(nix::unistd::geteuid().is_root(), "this test needs root: run the tests with sudo");
-        Sandbox { net: Some(new_network_namespace()), ..Sandbox::plain() }
+        Sandbox::with(Some(new_network_namespace()))
+    }
+
+    fn with(net: Option<OwnedFd>) -> Sandbox {
+        Sandbox { dir: tempfile::Builder::new().prefix("gbx-test-").tempdir().unwrap(), net }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -222,6 +226,9 @@ pub struct Host {
 fn new_network_namespace() -> OwnedFd {
     std::thread::spawn(|| {
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        // A child of this thread is born in the new namespace.
+        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status();
+        assert!(up.is_ok_and(|s| s.success()), "the Debian package iproute2 is needed");
         OwnedFd::from(fs::File::open("/proc/thread-self/ns/net").unwrap())
     })
     .join()

@@ -104,3 +104,17 @@ fn nc_carries_both_ways() {
     let output = run(path.path(), cwd.path(), &script);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "answer\nquestion\n");
 }
+
+#[test]
+fn endless_recursion_is_refused() {
+    let path = programs();
+    for script in [
+        "f() { f; }; f",
+        "f() { if :; then { eval 'for i in 1; do f; done'; }; fi; }; f",
+        "f() { case a in a) eval 'f';; esac; }; f",
+    ] {
+        let output = run(path.path(), path.path(), script);
+        assert_eq!(output.status.code(), Some(2), "{script}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("nested too deeply"));
+    }
+}

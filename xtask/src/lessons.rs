@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use glassbox::lesson::{Lesson, Lessons, Tier};
+use glassbox::trace::{Event, EventSink, record, redact};
 
 /// Which glassbox.
 #[derive(Args)]
@@ -139,8 +140,8 @@ fn solve(place: &Place, name: &str, lesson: &Lesson) -> Result<()> {
     Ok(())
 }
 
-/// Records what the lessons want recorded, into `recordings/`. The recordings are
-/// deterministic, so that a change of them is a change of glassbox.
+/// Records what the lessons want recorded, into `recordings/`, with names in place of
+/// all that differs from run to run: nothing of this machine goes into the project.
 pub fn record(project: &Path, with: &With, only: Option<&str>) -> Result<()> {
     each(project, only, |name, lesson| {
         let place = Place::new(project, with)?;
@@ -148,13 +149,14 @@ pub fn record(project: &Path, with: &With, only: Option<&str>) -> Result<()> {
         fs::create_dir_all(&dir)?;
         for recording in &lesson.recordings {
             let file = dir.join(format!("{}.jsonl", recording.id));
-            let fresh = place.dir.path().join("tmp/trace.jsonl");
+            // Beside where it is run, so that the command line names no place of this machine.
+            let name = format!("{}.jsonl", recording.id);
             let mut command = place.apart(&place.glassbox, lesson.tier);
             command.arg("--deterministic");
             if lesson.tier == Tier::Model {
                 command.arg("--model");
             }
-            command.arg("run").arg("--trace-file").arg(&fresh);
+            command.args(["run", "--trace-file", &name]);
             command.args(recording.run.iter().map(|a| a.as_str()));
             let output = command.output().context("failed to run glassbox")?;
             ensure!(
@@ -163,14 +165,24 @@ pub fn record(project: &Path, with: &With, only: Option<&str>) -> Result<()> {
                 recording.id,
                 String::from_utf8_lossy(&output.stderr)
             );
-            let text = fs::read(&fresh).with_context(|| format!("{} recorded nothing", recording.id))?;
+            let text = redacted(&place.dir.path().join("tmp").join(name))
+                .with_context(|| format!("failed to read the recording {}", recording.id))?;
             let same = fs::read(&file).is_ok_and(|old| old == text);
             fs::write(&file, text).with_context(|| format!("failed to write {}", file.display()))?;
-            fs::remove_file(&fresh)?;
             println!("{}: {}", file.display(), if same { "as before" } else { "recorded" });
         }
         Ok(())
     })
+}
+
+fn redacted(file: &Path) -> Result<Vec<u8>> {
+    let text = fs::read(file)?;
+    let events: Vec<Event> = record::read(&text[..]).collect::<Result<_, _>>()?;
+    let mut out = record::RecordingWriter::new(Vec::new());
+    for event in redact::redact(&events)? {
+        out.event(&event)?;
+    }
+    Ok(out.into_inner())
 }
 
 fn each(

@@ -28,10 +28,16 @@ impl Meta {
                 .filter(|id| *id != u32::MAX)
                 .ok_or_else(|| format!("its {what} {value} is out of range"))
         };
-        let uid = number("uid", header.uid())?;
-        let gid = number("gid", header.gid())?;
+        // Some writers leave a field empty where they mean 0.
+        let raw = header.as_old();
+        let or_zero = |field: &[u8], value: std::io::Result<u64>| {
+            if field.iter().all(|b| matches!(b, 0 | b' ')) { Ok(0) } else { value }
+        };
+        let uid = number("uid", or_zero(&raw.uid, header.uid()))?;
+        let gid = number("gid", or_zero(&raw.gid, header.gid()))?;
         let mode = header.mode().map_err(|e| format!("its mode cannot be read: {e}"))? & 0o7777;
-        let seconds = header.mtime().map_err(|e| format!("its time cannot be read: {e}"))?;
+        let seconds =
+            or_zero(&raw.mtime, header.mtime()).map_err(|e| format!("its time cannot be read: {e}"))?;
         let mut mtime = Timespec { tv_sec: i64::try_from(seconds).unwrap_or(0), tv_nsec: 0 };
         let mut xattrs = Vec::new();
         if let Some(records) = entry.pax_extensions().map_err(|e| format!("its PAX header: {e}"))? {

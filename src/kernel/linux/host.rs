@@ -31,8 +31,15 @@ pub fn facts() -> Result<HostFacts, Failure> {
         overlay: overlay_style(),
         resolv_conf: resolv_conf()?,
         cpus: cpus(),
+        capabilities: capabilities(),
         time_namespace: Path::new("/proc/self/ns/time").exists(),
     })
+}
+
+/// What this process may hand on: even root can lack some, in a container or a
+/// virtual machine.
+fn capabilities() -> u64 {
+    rustix::thread::capabilities(None).map_or(0, |sets| sets.permitted.bits())
 }
 
 /// The release of the running kernel, as `uname -r` prints it.

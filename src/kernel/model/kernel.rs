@@ -108,6 +108,7 @@ impl ModelKernel {
             overlay: OverlayStyle::Detached,
             resolv_conf: format!("nameserver {}\n", super::net::OUTER_GATEWAY),
             cpus: 1,
+            capabilities: u64::MAX,
             time_namespace: true,
         }
     }

@@ -221,6 +221,21 @@ fn the_command_must_be_found_and_executable() {
 }
 
 #[test]
+fn a_published_port_and_the_host_meet() {
+    let request = RunRequest {
+        publish: vec![PortMapping {
+            protocol: crate::plan::op::Protocol::Tcp,
+            host_ip: std::net::Ipv4Addr::UNSPECIFIED,
+            host_port: 8080,
+            container_port: 80,
+        }],
+        ..script("nc -l -p 80 & sleep 1; echo through | nc 192.0.2.10 8080; wait")
+    };
+    let ran = run(&request);
+    assert_eq!(ran.out, "through\n", "{:?} {}", ran.status, ran.err);
+}
+
+#[test]
 fn limits_hold() {
     let mut request = script("for i in 1 2 3 4 5; do sleep 5 & done; echo started; wait");
     request.pids_limit = Some(4);

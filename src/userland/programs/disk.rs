@@ -42,13 +42,14 @@ pub async fn df<S: Sys>(p: &mut Prog<S>) -> u8 {
             continue;
         }
         let used = space.total.saturating_sub(space.free);
-        let percent = (used * 100).div_ceil(space.total.max(1));
+        let available = p.sys.fs_available(&target).unwrap_or(space.free);
+        let percent = (used * 100).div_ceil((used + available).max(1));
         let show = |bytes: u64| if options.has('h') { human(bytes) } else { (bytes / 1024).to_string() };
         p.put(format!(
             "{source:<20} {:>9} {:>9} {:>9} {percent:>3}% {target}\n",
             show(space.total),
             show(used),
-            show(space.free)
+            show(available)
         ))
         .await;
     }

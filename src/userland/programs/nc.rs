@@ -50,7 +50,8 @@ pub async fn main<S: Sys>(p: &mut Prog<S>) -> u8 {
     }
 }
 
-/// Until the other end closes.
+/// Until the other end closes; standard input is still sent to its end then,
+/// unless a person would have to end it.
 async fn relay<S: Sys>(p: &mut Prog<S>, connection: Fd) -> Result<(), Errno> {
     let mut watched = vec![connection, 0];
     loop {
@@ -60,10 +61,16 @@ async fn relay<S: Sys>(p: &mut Prog<S>, connection: Fd) -> Result<(), Errno> {
                 other => other?,
             };
             match (fd == connection, data.is_empty()) {
-                (true, true) => return p.sys.close(connection),
+                (true, true) if !watched.contains(&0) || p.sys.isatty(0) => {
+                    return p.sys.close(connection);
+                }
+                (true, true) => watched.retain(|f| *f != connection),
                 (true, false) => p.sys.write(1, &data).await?,
                 (false, true) => {
                     watched.retain(|f| *f != 0);
+                    if watched.is_empty() {
+                        return p.sys.close(connection);
+                    }
                     // The other end may be gone already, which the next read tells.
                     let _ = p.sys.shutdown_write(connection);
                 }

@@ -277,7 +277,7 @@ fn ranges(list: &str) -> Option<Vec<(usize, usize)>> {
         let (a, b) = part.split_once('-').unwrap_or((part, part));
         let low = if a.is_empty() { 1 } else { a.parse().ok()? };
         let high = if b.is_empty() { usize::MAX } else { b.parse().ok()? };
-        (low > 0 && low <= high && part != "-").then_some((low, high))
+        (low > 0 && low <= high && !matches!(part, "" | "-")).then_some((low, high))
     };
     list.split(',').map(range).collect()
 }

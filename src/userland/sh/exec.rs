@@ -9,7 +9,8 @@ use super::state::{Flow, Fut, Job, Run, Shell, TRAP_EXIT, status_of};
 use crate::userland::text::{signal_words, words};
 use crate::userland::{Errno, Exit, Fd, OpenFlags, Pid, Sys, SysResult};
 
-/// Calls nested deeper than this are refused, lest the stack overflow.
+/// Commands nested deeper than this (a function call nests two or more) are
+/// refused, lest the stack overflow: a level takes some 12 KiB unoptimised.
 const MAX_DEPTH: u32 = 400;
 
 impl<S: Sys> Shell<S> {
@@ -163,8 +164,9 @@ impl<S: Sys> Shell<S> {
         }
         let mut status = 1;
         for pid in pids {
-            status = self.wait_foreground(pid).await;
+            status = self.wait_member(pid).await;
         }
+        self.reap();
         Ok(if failed.is_some() { 1 } else { status })
     }
 
@@ -210,13 +212,20 @@ impl<S: Sys> Shell<S> {
 
     /// Waits, and says which signal ended the child.
     pub async fn wait_foreground(&mut self, pid: Pid) -> u8 {
+        let status = self.wait_member(pid).await;
+        self.reap();
+        status
+    }
+
+    /// The same for one member of a pipeline: reaping whoever has ended would take
+    /// the other members' statuses away.
+    async fn wait_member(&mut self, pid: Pid) -> u8 {
         let Ok(exit) = self.wait_child(pid).await else { return 127 };
         if let Exit::Signal(signal) = exit
             && let Some(words) = signal_words(signal)
         {
             let _ = self.sys.write(2, format!("{words}\n").as_bytes()).await;
         }
-        self.reap();
         status_of(exit)
     }
 
@@ -287,21 +296,28 @@ impl<S: Sys> Shell<S> {
 
     pub fn run_node<'a>(&'a mut self, node: &'a Node) -> Fut<'a, Run<u8>> {
         Box::pin(async move {
-            if let Command::Simple { assigns, words } = &node.command {
-                return self.run_simple(node, assigns, words, false).await;
-            }
-            if let Command::Subshell(list) = &node.command {
-                return self.run_subshell(node, list).await;
-            }
-            let mut saved = Vec::new();
-            let result = match self.redirect(&node.redirs, Some(&mut saved)).await {
-                Ok(true) => self.run_compound(&node.command).await,
-                Ok(false) => Ok(1),
-                Err(flow) => Err(flow),
-            };
-            self.restore(saved);
+            self.enter().await?;
+            let result = self.run_command(node).await;
+            self.depth -= 1;
             result
         })
+    }
+
+    async fn run_command(&mut self, node: &Node) -> Run<u8> {
+        if let Command::Simple { assigns, words } = &node.command {
+            return self.run_simple(node, assigns, words, false).await;
+        }
+        if let Command::Subshell(list) = &node.command {
+            return self.run_subshell(node, list).await;
+        }
+        let mut saved = Vec::new();
+        let result = match self.redirect(&node.redirs, Some(&mut saved)).await {
+            Ok(true) => self.run_compound(&node.command).await,
+            Ok(false) => Ok(1),
+            Err(flow) => Err(flow),
+        };
+        self.restore(saved);
+        result
     }
 
     async fn run_subshell(&mut self, node: &Node, list: &List) -> Run<u8> {

@@ -74,7 +74,7 @@ pub async fn main<S: Sys>(p: &mut Prog<S>, login: bool) -> u8 {
     shell.params = rest;
     shell.interactive |= shell.sys.isatty(0) && shell.sys.isatty(2);
     let result = session(&mut shell).await;
-    if shell.interactive && shell.sys.isatty(0) {
+    if result.is_ok() && shell.interactive && shell.sys.isatty(0) {
         let _ = shell.sys.write(2, b"\n").await;
     }
     shell.leave(result).await

@@ -100,7 +100,6 @@ impl<S: Sys> Shell<S> {
     }
 
     async fn call(&mut self, body: &Rc<Node>, args: Vec<String>) -> Run<u8> {
-        self.enter().await?;
         let params = std::mem::replace(&mut self.params, args);
         let loops = std::mem::take(&mut self.loops);
         self.hidden.push(Vec::new());
@@ -112,7 +111,6 @@ impl<S: Sys> Shell<S> {
         }
         self.loops = loops;
         self.params = params;
-        self.depth -= 1;
         match result {
             Err(Flow::Return(status)) => Ok(status),
             other => other,

@@ -103,9 +103,11 @@ impl Page {
                 }
                 Body::Failed { failure, .. } => {
                     failed = " open";
-                    self.line(&mut rows, "bad", "story_failed", "what", &failure.to_string());
+                    let args = [("step", step.0.clone().into()), ("what", failure.to_string().into())];
+                    let text = spans(&self.narrator.say("story_failed_step", &args));
+                    self.row(&mut rows, "label_failed", &format!("<span class=\"bad\">{text}</span>"));
                     if let Some(hint) = &failure.hint {
-                        self.line(&mut rows, "", "story_hint", "hint", hint);
+                        self.row(&mut rows, "label_hint", &escaped(hint));
                     }
                 }
                 _ => {}
@@ -138,8 +140,9 @@ impl Page {
             Body::Begin { release, .. } => narrator.say("story_linux", &[("release", release.text().into())]),
             Body::Life { life } => narrator.life(life),
             Body::Undoing { op, .. } => narrator.undoing(op, known),
-            Body::Undone { failure: Some(failure), .. } => {
-                narrator.say("story_not_undone", &[("what", failure.to_string().into())])
+            Body::Undone { step, failure: Some(failure) } => {
+                let args = [("step", step.0.clone().into()), ("what", failure.to_string().into())];
+                narrator.say("story_not_undone", &args)
             }
             Body::End { status } => narrator.say("story_end", &[("status", i64::from(*status).into())]),
             // Told within their step, or by the event before them.
@@ -158,11 +161,6 @@ impl Page {
             let _ =
                 writeln!(rows, "<tr><th>{}</th><td>{html}</td></tr>", escaped(&self.narrator.word(label)));
         }
-    }
-
-    fn line(&self, rows: &mut String, class: &str, message: &str, name: &str, value: &str) {
-        let text = spans(&self.narrator.say(message, &[(name, value.to_owned().into())]));
-        let _ = writeln!(rows, "<tr><th></th><td class=\"{class}\">{text}</td></tr>");
     }
 }
 
@@ -318,8 +316,17 @@ mod tests {
     #[test]
     fn a_failed_step_never_reads_as_done() {
         let en = recording(&recorded(true), "t", Lang::En).unwrap();
-        assert!(en.contains("<details open>") && en.contains("FAILED") && en.contains("ask root"), "{en}");
+        assert!(
+            en.contains("<details open>") && en.contains("<th>failed</th>") && en.contains("ask root"),
+            "{en}"
+        );
         assert!(!en.contains("<th>done</th>"), "{en}");
+        // A message that the narration does not have would be an empty text.
+        assert!(
+            !["\"></", "<td></td>", "<th></th>", "<p></p>"].iter().any(|empty| en.contains(empty)),
+            "{en}"
+        );
+        assert!(en.contains(">security.set-hostname</span> failed to <"), "{en}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! [`LinuxSys`]: the userland's system interface on the real kernel. Every
 //! future is ready at once, because the call behind it blocks.
 
+mod convert;
 mod net;
 mod options;
 mod signals;
@@ -9,7 +10,7 @@ use std::ffi::CString;
 use std::future::Future;
 use std::net::Ipv4Addr;
 use std::os::fd::{BorrowedFd, IntoRawFd, RawFd};
-use std::os::unix::fs::{DirEntryExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirEntryExt, PermissionsExt};
 use std::path::Path;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -81,35 +82,6 @@ fn borrow(fd: Fd) -> SysResult<BorrowedFd<'static>> {
     // SAFETY: not -1; the number is used for one call at once, and a number
     // that is not open makes that call fail with EBADF.
     Ok(unsafe { BorrowedFd::borrow_raw(fd) })
-}
-
-fn kind_of(t: std::fs::FileType) -> FileType {
-    match () {
-        () if t.is_dir() => FileType::Dir,
-        () if t.is_symlink() => FileType::Symlink,
-        () if t.is_char_device() => FileType::Char,
-        () if t.is_block_device() => FileType::Block,
-        () if t.is_fifo() => FileType::Fifo,
-        () if t.is_socket() => FileType::Socket,
-        () => FileType::File,
-    }
-}
-
-fn stat_of(m: &std::fs::Metadata) -> Stat {
-    Stat {
-        dev: m.dev(),
-        ino: m.ino(),
-        kind: kind_of(m.file_type()),
-        mode: m.mode() & 0o7777,
-        nlink: m.nlink(),
-        uid: m.uid(),
-        gid: m.gid(),
-        rdev_major: nix::sys::stat::major(m.rdev()) as u32,
-        rdev_minor: nix::sys::stat::minor(m.rdev()) as u32,
-        size: m.size(),
-        blocks: m.blocks(),
-        mtime: m.mtime(),
-    }
 }
 
 fn exit_of(status: WaitStatus) -> Option<(Pid, Exit)> {
@@ -200,38 +172,15 @@ impl Sys for LinuxSys {
     }
 
     fn stat(&self, path: &str) -> SysResult<Stat> {
-        Ok(stat_of(&std::fs::metadata(path)?))
+        Ok(convert::stat_of(&std::fs::metadata(path)?))
     }
 
     fn lstat(&self, path: &str) -> SysResult<Stat> {
-        Ok(stat_of(&std::fs::symlink_metadata(path)?))
+        Ok(convert::stat_of(&std::fs::symlink_metadata(path)?))
     }
 
     fn fstat(&self, fd: Fd) -> SysResult<Stat> {
-        let s = rustix::fs::fstat(borrow(fd)?)?;
-        let kind = match rustix::fs::FileType::from_raw_mode(s.st_mode) {
-            rustix::fs::FileType::Directory => FileType::Dir,
-            rustix::fs::FileType::Symlink => FileType::Symlink,
-            rustix::fs::FileType::CharacterDevice => FileType::Char,
-            rustix::fs::FileType::BlockDevice => FileType::Block,
-            rustix::fs::FileType::Fifo => FileType::Fifo,
-            rustix::fs::FileType::Socket => FileType::Socket,
-            _ => FileType::File,
-        };
-        Ok(Stat {
-            dev: s.st_dev,
-            ino: s.st_ino,
-            kind,
-            mode: s.st_mode & 0o7777,
-            nlink: s.st_nlink as u64,
-            uid: s.st_uid,
-            gid: s.st_gid,
-            rdev_major: rustix::fs::major(s.st_rdev),
-            rdev_minor: rustix::fs::minor(s.st_rdev),
-            size: s.st_size as u64,
-            blocks: s.st_blocks as u64,
-            mtime: s.st_mtime as i64,
-        })
+        Ok(convert::stat_of_fd(&rustix::fs::fstat(borrow(fd)?)?))
     }
 
     fn executable(&self, path: &str) -> SysResult<()> {
@@ -244,7 +193,7 @@ impl Sys for LinuxSys {
             let entry = entry?;
             entries.push(DirEntry {
                 name: text_of(&entry.file_name()),
-                kind: kind_of(entry.file_type()?),
+                kind: convert::kind_of(entry.file_type()?),
                 ino: entry.ino(),
             });
         }
@@ -311,7 +260,12 @@ impl Sys for LinuxSys {
 
     fn fs_use(&self, path: &str) -> SysResult<FsUse> {
         let s = rustix::fs::statvfs(path)?;
-        Ok(FsUse { total: s.f_blocks * s.f_frsize, free: s.f_bavail * s.f_frsize })
+        Ok(FsUse { total: s.f_blocks * s.f_frsize, free: s.f_bfree * s.f_frsize })
+    }
+
+    fn fs_available(&self, path: &str) -> SysResult<u64> {
+        let s = rustix::fs::statvfs(path)?;
+        Ok(s.f_bavail * s.f_frsize)
     }
 
     fn getpid(&self) -> Pid {
@@ -366,8 +320,12 @@ impl Sys for LinuxSys {
     }
 
     async fn wait(&self, pid: Option<Pid>) -> SysResult<(Pid, Exit)> {
+        let pid_of = pid.map(unistd::Pid::from_raw);
+        if signals::catching() {
+            return signals::until(|| Ok(exit_of(waitpid(pid_of, Some(WaitPidFlag::WNOHANG))?)));
+        }
         loop {
-            if let Some(done) = exit_of(waitpid(pid.map(unistd::Pid::from_raw), None)?) {
+            if let Some(done) = exit_of(waitpid(pid_of, None)?) {
                 return Ok(done);
             }
         }

@@ -11,6 +11,9 @@ use crate::kernel::model::world::World;
 use crate::kernel::model::{Cred, Res};
 use crate::plan::op::Ns;
 
+/// Processes of the whole machine, as `threads-max` limits them.
+const MAX_PROCESSES: usize = 16384;
+
 impl World {
     /// A process of the host without a parent.
     pub(crate) fn add_first_process(&mut self, at: Loc, comm: &str) -> Gpid {
@@ -62,6 +65,9 @@ impl World {
         }
         if !new.is_empty() && ctx.cred.seccomp.is_some_and(|caps| caps & Cap::SYS_ADMIN.bit() == 0) {
             return Err(Errno::EPERM);
+        }
+        if self.procs.len() >= MAX_PROCESSES {
+            return Err(Errno::EAGAIN);
         }
         self.may_fork(cgroup)?;
         self.charge_in(cgroup, BASE_RSS)?;

@@ -217,16 +217,3 @@ fn a_saved_disk_comes_back_as_it_was() {
     let looping = r#"{"version":1,"inodes":[{"ino":1,"kind":"dir","entries":{"a":1},"mode":493,"uid":0,"gid":0,"mtime":0}]}"#;
     assert!(World::load(looping.as_bytes()).is_err(), "a directory within itself");
 }
-
-#[test]
-fn speed() {
-    let (mut w, ctx) = root();
-    let t = std::time::Instant::now();
-    for i in 0..100_000 {
-        let p = if i % 2 == 0 { "/tmp/a" } else { "/tmp/b" };
-        write(&mut w, &ctx, p, "x").unwrap();
-        w.stat(&ctx, p, true).unwrap();
-        w.unlink(&ctx, p).unwrap();
-    }
-    eprintln!("SPEED {:?} per op", t.elapsed() / 500_000);
-}
