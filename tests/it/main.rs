@@ -8,6 +8,7 @@ mod bad_input;
 mod differential;
 mod fault;
 mod lessons;
+mod model;
 mod run;
 mod support;
 mod userland;

@@ -79,6 +79,9 @@ fn redact_line(line: &str, model: bool) -> String {
     }
     let mut line =
         line.replace("the path must exist on the modelled disk", "the path must exist on the host");
+    if let Some((mount, layers)) = line.split_once(",lowerdir") {
+        line = format!("{mount},<layers>{}", if layers.ends_with(')') { ")" } else { "" });
+    }
     let store = if model { "/var/lib/glassbox" } else { "/store" };
     if let Some((_, rest)) = line.split_once(&format!("{store}/containers/")) {
         line = format!("<store>/containers/{rest}");
@@ -101,7 +104,6 @@ fn redact_line(line: &str, model: bool) -> String {
             w if w.starts_with("eth0@if") => "eth0@<peer>:".to_owned(),
             w if w.starts_with("time=") => "time=<time>".to_owned(),
             w if w.starts_with("/dev/vd") => "<disk>".to_owned(),
-            w if w.contains(",lowerdir") => w[..w.find(",lowerdir").unwrap_or(0)].to_owned() + ",<layers>)",
             w => w.to_owned(),
         };
         words.push(word);
