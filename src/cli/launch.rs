@@ -11,7 +11,8 @@ use super::tracing::Watching;
 use super::{setup, tracing};
 use crate::container::receipt::{Receipt, Running};
 use crate::container::record::{RECORD_VERSION, Record, Status};
-use crate::container::{id, name, repair};
+use crate::container::repair::{self, KILLED};
+use crate::container::{id, name};
 use crate::engine::{Driver, Emitter, Journal, Outcome};
 use crate::kernel::linux::{LinuxKernel, host, signals};
 use crate::kernel::model::ModelKernel;
@@ -125,21 +126,24 @@ pub fn run(
     watching.check(&plan)?;
     let record = record(&spec, args);
     let dir = &spec.dirs.container;
-    std::fs::create_dir_all(dir).map_err(|e| io("make the container's directory", dir, &e))?;
+    let _signals = signals::hold();
     // From here on a cut-off run is found and undone by its receipt.
-    let receipt = Receipt::write(&context.run, &plan).map_err(|e| {
-        let _ = repair::remove_tree(dir);
-        io("write the plan's receipt in", &context.run, &e)
-    })?;
-    if let Err(e) = record.save(&context.root) {
+    let receipt = Receipt::write(&context.run, &plan)
+        .map_err(|e| io("write the plan's receipt in", &context.run, &e))?;
+    let made = std::fs::create_dir_all(dir)
+        .map_err(|e| io("make the container's directory", dir, &e))
+        .and_then(|()| record.save(&context.root).map_err(CliError::from));
+    if let Err(e) = made {
         let _ = repair::remove_tree(dir);
         let _ = receipt.remove();
-        return Err(e.into());
+        return Err(e);
     }
-    let mut journal = Keeper { receipt: Some(receipt), running: Running::default() };
-    let outcome = drive(context, &plan, &spec, watching, &mut journal)?;
-    finish(context, &spec, &outcome, &mut journal)?;
-    Ok(outcome)
+    let mut journal = Keeper { receipt, running: Running::default() };
+    let outcome = drive(context, &plan, &spec, watching, &mut journal);
+    let finished = finish(context, &spec, &outcome, journal);
+    // A second Ctrl-C asked for what is done now.
+    signals::take_all();
+    finished.map(|()| outcome)
 }
 
 fn drive(
@@ -148,42 +152,36 @@ fn drive(
     spec: &RunSpec,
     mut watching: Watching,
     journal: &mut Keeper,
-) -> Result<Outcome, CliError> {
-    let _signals = signals::hold();
+) -> Outcome {
     let mut kernel = LinuxKernel::new(&context.root);
     let watch = watching.watch();
     watching.plan(plan);
     let begin =
         tracing::begin(context, crate::kernel::Kernel::name(&kernel), &host::release(), plan, spec, watch);
-    let outcome = watching.with(|sink, pauser| {
+    watching.with(|sink, pauser| {
         let mut emitter = Emitter::new(sink, tracing::clock(context.deterministic));
         emitter.emit(|| begin);
         let driver = Driver { kernel: &mut kernel, emitter: &mut emitter, watch, pauser, journal };
         let outcome = driver.run(plan);
         emitter.emit(|| crate::trace::Body::End { status: outcome.status });
         outcome
-    });
-    Ok(outcome)
+    })
 }
 
 /// The receipt goes when nothing of the plan is left; a container whose command
 /// never ran goes with it.
-fn finish(
-    context: &Context,
-    spec: &RunSpec,
-    outcome: &Outcome,
-    journal: &mut Keeper,
-) -> Result<(), CliError> {
-    if outcome.failed.is_some() {
-        let dir = &spec.dirs.container;
+fn finish(context: &Context, spec: &RunSpec, outcome: &Outcome, journal: Keeper) -> Result<(), CliError> {
+    let dir = &spec.dirs.container;
+    if outcome.kept {
+        // Its command was killed by the undo.
+        crate::container::record::finish(&dir.join("record.json"), KILLED)?;
+    } else if outcome.failed.is_some() {
         repair::remove_tree(dir).map_err(|e| io("remove", dir, &e))?;
     }
-    if outcome.left.is_empty()
-        && let Some(receipt) = journal.receipt.take()
-    {
-        receipt.remove().map_err(|e| io("remove the receipt in", &context.run, &e))?;
+    if !outcome.left.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    journal.receipt.remove().map_err(|e| io("remove the receipt in", &context.run, &e))
 }
 
 /// The record of a container whose plan is about to be carried out.
@@ -220,30 +218,34 @@ pub fn record(spec: &RunSpec, args: &ContainerArgs) -> Record {
 
 /// Keeps the run-time state on disk while the plan runs.
 struct Keeper {
-    receipt: Option<Receipt>,
+    receipt: Receipt,
     running: Running,
 }
 
 impl Journal for Keeper {
     fn filled(&mut self, step: &Step, slots: &Slots) -> Result<(), Failure> {
-        if !matches!(step.op, Op::Exec { .. }) {
-            return Ok(());
+        match step.op {
+            Op::Exec { .. } => {
+                self.running = Running {
+                    pid: slots.get(&Slot::InitPid).and_then(|v| v.text().parse().ok()),
+                    address: slots.get(&Slot::Address).map(crate::trace::Value::text),
+                    started: Some(Timestamp::now()),
+                    runner: None,
+                    exit: None,
+                };
+            }
+            // A kill or a failure before the record says it must not lose it.
+            Op::Supervise { .. } => {
+                self.running.exit = slots.get(&Slot::ExitStatus).and_then(|v| v.text().parse().ok());
+            }
+            _ => return Ok(()),
         }
-        self.running = Running {
-            pid: slots.get(&Slot::InitPid).and_then(|v| v.text().parse().ok()),
-            address: slots.get(&Slot::Address).map(crate::trace::Value::text),
-            started: Some(Timestamp::now()),
-            runner: None,
-        };
-        match &self.receipt {
-            Some(receipt) => receipt
-                .running(&self.running)
-                .map_err(|e| Failure::new("write the run-time state of the container", Some(e.into()))),
-            None => Ok(()),
-        }
+        self.receipt
+            .running(&self.running)
+            .map_err(|e| Failure::new("write the run-time state of the container", Some(e.into())))
     }
 
     fn interrupted(&mut self) -> Option<u8> {
-        signals::pending()
+        signals::take()
     }
 }

@@ -101,10 +101,12 @@ pub fn remove(context: &Context, id: &str) -> Result<(), CliError> {
 pub fn repair(context: &Context) -> Result<Vec<repair::Repaired>, CliError> {
     let failed = |e| io_error("read the receipts in", &context.run, &e);
     let mut all = Vec::new();
-    for (id, receipt, _) in receipt::cut_off(&context.run).map_err(failed)? {
-        remove(context, &id)?;
-        receipt.remove().map_err(failed)?;
-        all.push(repair::Repaired { id, removed: true, left: Vec::new() });
+    for one in receipt::cut_off(&context.run).map_err(failed)? {
+        if let Some(id) = &one.id {
+            remove(context, id)?;
+        }
+        one.receipt.remove().map_err(failed)?;
+        all.extend(one.id.map(|id| repair::Repaired { id, removed: true, left: Vec::new(), note: None }));
     }
     Ok(all)
 }
@@ -308,6 +310,7 @@ impl Journal for Keeper {
             address: slots.get(&Slot::Address).map(crate::trace::Value::text),
             started: Some(Timestamp::now()),
             runner: i32::try_from(std::process::id()).ok(),
+            exit: None,
         };
         self.receipt
             .running(&self.running)
@@ -315,6 +318,6 @@ impl Journal for Keeper {
     }
 
     fn interrupted(&mut self) -> Option<u8> {
-        signals::pending()
+        signals::take()
     }
 }

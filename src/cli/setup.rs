@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::error::{CliError, io};
 use super::model;
-use crate::container::receipt::{self, Found};
+use crate::container::receipt::{self, Found, Written};
 use crate::container::record::{self, Record, RecordError, Status};
 use crate::container::repair::Repaired;
 use crate::container::userdb;
@@ -213,13 +213,21 @@ pub fn repair(context: &Context) -> Result<(), CliError> {
     }
     for one in repair_all(context)? {
         for (step, failure) in &one.left {
-            let id = &one.id[..one.id.len().min(12)];
+            let id = short(&one.id);
             super::output::note(&format!(
                 "{step} of container {id} is left on the host: failed to {failure}"
             ));
         }
+        if let Some(note) = &one.note {
+            super::output::note(note);
+        }
     }
     Ok(())
+}
+
+/// The beginning of an id, or of what stands in its place.
+pub fn short(id: &str) -> &str {
+    id.char_indices().nth(12).map_or(id, |(at, _)| &id[..at])
 }
 
 /// Undoes what killed runs left.
@@ -251,6 +259,13 @@ pub fn kill_and_wait(context: &Context, record: &Record) -> Result<(), CliError>
                     let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
                     killed = true;
                 }
+            }
+            Ok(Some(Found::CutOff(_, Written::Newer(version)))) => {
+                let id = record.short_id();
+                return Err(CliError::new(format!(
+                    "cannot end container {id}: a newer glassbox began it (plan version {version})"
+                ))
+                .hint("use that one"));
             }
             Ok(Some(Found::CutOff(receipt, _))) => {
                 drop(receipt);

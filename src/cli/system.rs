@@ -27,8 +27,14 @@ pub fn run(context: &Context, args: &SystemArgs) -> Result<u8, CliError> {
             let mut text = String::new();
             let mut failed = false;
             for one in &repaired {
+                let id = setup::short(&one.id);
+                if let Some(note) = &one.note {
+                    failed = true;
+                    text.push_str(&format!("{id}: {note}\n"));
+                    continue;
+                }
                 let what = if one.removed { "removed" } else { "kept, as exited" };
-                text.push_str(&format!("{}: undone; container {what}\n", &one.id[..one.id.len().min(12)]));
+                text.push_str(&format!("{id}: undone; container {what}\n"));
                 for (step, failure) in &one.left {
                     failed = true;
                     text.push_str(&format!("  {step} is left: failed to {failure}\n"));

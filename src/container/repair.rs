@@ -4,14 +4,17 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::receipt;
-use super::record::{self, Status};
-use crate::engine::{Emitter, rollback};
-use crate::kernel::{Failure, Kernel, Slots};
-use crate::plan::{Op, StepId};
+use super::receipt::{self, CutOff, Written};
+use super::record::{self, Record, Status};
+use crate::engine::{Emitter, of_the_container, rollback};
+use crate::kernel::{Failure, Kernel, Slots, Watch};
+use crate::plan::{Plan, StepId};
+
+/// The exit status of a command that was killed with its runtime.
+pub const KILLED: u8 = 137;
 
 /// One container that was repaired.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Repaired {
     /// The container.
     pub id: String,
@@ -19,11 +22,13 @@ pub struct Repaired {
     pub removed: bool,
     /// What could not be undone.
     pub left: Vec<(StepId, Failure)>,
+    /// Why its receipt could not be used, and what that means.
+    pub note: Option<String>,
 }
 
 /// Undoes every plan that was cut off. A container whose command had run stays,
-/// as exited with 137 (its command was killed), unless it was to be removed; one
-/// whose command had not run goes.
+/// as exited, unless it was to be removed; one whose command had not run goes.
+/// Its status is 137, killed, if its command had not ended by itself.
 pub fn repair(
     store: &Path,
     run: &Path,
@@ -31,51 +36,136 @@ pub fn repair(
     emitter: &mut Emitter<'_>,
 ) -> io::Result<Vec<Repaired>> {
     let mut all = Vec::new();
-    for (id, receipt, plan) in receipt::cut_off(run)? {
-        let dir = record::containers_dir(store).join(&id);
-        let path = dir.join("record.json");
-        let mut left = Vec::new();
-        // What the container wrote must outlive the undoing of the directories that the plan made.
-        let record = record::read(&path).ok();
-        let keep =
-            record.as_ref().is_some_and(|r| !r.remove && (r.status == Status::Exited || receipt.has_run()));
-        if let Some(plan) = plan {
-            let steps: Vec<_> =
-                plan.steps.into_iter().filter(|s| !(keep && of_the_container(&s.op, &dir))).collect();
-            left = rollback(&steps, kernel, &Slots::new(), emitter);
-        }
-        if keep {
-            if record.is_some_and(|r| r.status != Status::Exited)
-                && let Err(e) = record::finish(&path, 137)
-            {
-                left.push((StepId("exit.record-exit".into()), Failure::new(e.to_string(), None)));
+    for CutOff { id, receipt, written } in receipt::cut_off(run)? {
+        let Some(id) = id else {
+            // Killed before the receipt was whole: nothing was begun.
+            receipt.remove()?;
+            continue;
+        };
+        let (plan, note) = match written {
+            Written::Plan(plan) => (Some(*plan), None),
+            Written::Nothing => (None, None),
+            Written::Newer(version) => {
+                let note = format!(
+                    "a newer glassbox began container {id} (plan version {version}): left as it is; \
+                     use that one to repair it"
+                );
+                all.push(Repaired { id, note: Some(note), ..Repaired::default() });
+                continue;
             }
-        } else if let Err(e) = remove_tree(&dir) {
-            left.push((
-                StepId("exit.remove-container".into()),
-                Failure::new(format!("remove {}", dir.display()), Some(e.into())),
-            ));
-        }
-        if left.is_empty() {
+            Written::Damaged(why) => (None, Some(damaged(&id, &why))),
+        };
+        let mut one = Repaired { id, note, ..Repaired::default() };
+        undo(store, &receipt, plan, kernel, emitter, &mut one);
+        if one.left.is_empty() {
             receipt.remove()?;
         }
-        all.push(Repaired { id, removed: !keep, left });
+        all.push(one);
+    }
+    all.extend(without_receipt(store, run)?);
+    Ok(all)
+}
+
+fn damaged(id: &str, why: &str) -> String {
+    format!(
+        "the receipt of container {id} is damaged ({why}) and was removed: what its run made on the host is \
+         not known; look for its processes, its cgroups (*/glassbox/*{id}) and its link (gbx*)"
+    )
+}
+
+fn undo(
+    store: &Path,
+    receipt: &receipt::Receipt,
+    plan: Option<Plan>,
+    kernel: &mut dyn Kernel,
+    emitter: &mut Emitter<'_>,
+    one: &mut Repaired,
+) {
+    let dir = record::containers_dir(store).join(&one.id);
+    let path = dir.join("record.json");
+    let record = record::read(&path).ok();
+    let last = receipt.last();
+    let keep = record.as_ref().is_some_and(|r| stays(r, last.started.is_some()));
+    if let Some(mut plan) = plan {
+        kernel.begin(&plan, Watch::Off);
+        // What the container wrote outlives the undoing of the directories that the plan made.
+        plan.steps.retain(|s| !(keep && of_the_container(&s.op, &one.id)));
+        one.left = rollback(&plan.steps, kernel, &Slots::new(), emitter);
+    }
+    one.removed = !keep;
+    if keep {
+        if record.is_some_and(|r| r.status != Status::Exited)
+            && let Err(e) = record::finish(&path, last.exit.unwrap_or(KILLED))
+        {
+            one.left.push((StepId("exit.record-exit".into()), Failure::new(e.to_string(), None)));
+        }
+    } else if let Err(e) = remove_tree(&dir) {
+        one.left.push((
+            StepId("exit.remove-container".into()),
+            Failure::new(format!("remove {}", dir.display()), Some(e.into())),
+        ));
+    }
+}
+
+fn stays(record: &Record, has_run: bool) -> bool {
+    !record.remove && (record.status == Status::Exited || has_run)
+}
+
+/// What no receipt speaks of. The receipt is made first and goes last, so a
+/// directory without a record and a receipt is one whose removal was cut off,
+/// and an unfinished record without a receipt is from before a reboot, which
+/// took the run-time directory and all that was running.
+fn without_receipt(store: &Path, run: &Path) -> io::Result<Vec<Repaired>> {
+    let entries = match fs::read_dir(record::containers_dir(store)) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(e),
+    };
+    let receipts = receipt::receipts_dir(run);
+    let rebooted = !receipts.exists();
+    let mut all = Vec::new();
+    for entry in entries.flatten() {
+        let id = entry.file_name().to_string_lossy().into_owned();
+        let dir = entry.path();
+        let path = dir.join("record.json");
+        if path.exists() && !rebooted || receipts.join(&id).exists() {
+            continue;
+        }
+        // The directory is never there before the receipt, so now its run is
+        // over: a record that is still missing will not come.
+        let unrecorded = !path.exists();
+        let mut one = Repaired { id, ..Repaired::default() };
+        if unrecorded {
+            one.removed = true;
+        } else {
+            match record::read(&path) {
+                Ok(record) if record.status == Status::Exited => continue,
+                Ok(record) if !record.remove => {
+                    if record::finish(&path, KILLED).is_err() {
+                        continue;
+                    }
+                }
+                Ok(_) => one.removed = true,
+                // Named where containers are listed.
+                Err(_) => continue,
+            }
+        }
+        if one.removed && remove_tree(&dir).is_err() {
+            // A store that cannot be written: the next command tries again.
+            continue;
+        }
+        all.push(one);
     }
     Ok(all)
 }
 
-/// Directories and files of the container's own directory.
-fn of_the_container(op: &Op, dir: &Path) -> bool {
-    match op {
-        Op::MakeDir { path, .. } | Op::WriteFile { path, .. } => Path::new(path).starts_with(dir),
-        _ => false,
-    }
-}
-
-/// Removes a container's directory; an absent one is fine.
+/// Removes a container's directory; an absent one is fine. The record goes
+/// first: cut off after that, the rest is known to be of no use.
 pub fn remove_tree(dir: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-        _ => Ok(()),
-    }
+    let absent = |done: io::Result<()>| match done {
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound) => Ok(()),
+        done => done,
+    };
+    absent(fs::remove_file(dir.join("record.json")))?;
+    absent(fs::remove_dir_all(dir))
 }

@@ -27,19 +27,24 @@ impl Driver<'_, '_, '_> {
         let mut outcome = Outcome::default();
         self.kernel.begin(plan, self.watch);
         for (index, step) in plan.steps.iter().enumerate() {
-            match self.step(step, &mut slots) {
-                Ok(()) => outcome.started |= matches!(step.op, Op::Exec { .. }),
-                // The command has run: its status stands, and the rest of the
+            match self.step(step, &mut slots, &mut outcome.started) {
+                Ok(()) => {}
+                // The command has ended: its status stands, and the rest of the
                 // teardown is still to be done.
-                Err(failed) if step.phase == Phase::Exit => {
+                Err(failed) if slots.contains_key(&Slot::ExitStatus) => {
                     outcome.left.push((failed.step.unwrap_or_else(|| step.id.clone()), failed.failure));
                 }
                 Err(failed) => {
                     let id = failed.step.unwrap_or_else(|| step.id.clone());
                     outcome.status = failed.failure.status;
                     outcome.failed = Some((id, failed.failure));
-                    outcome.started = false;
-                    outcome.left = rollback(&plan.steps[..=index], self.kernel, &slots, self.emitter);
+                    outcome.kept = outcome.started && !removes_container(plan);
+                    let undone: Vec<Step> = plan.steps[..=index]
+                        .iter()
+                        .filter(|s| !(outcome.kept && of_the_container(&s.op, &plan.container)))
+                        .cloned()
+                        .collect();
+                    outcome.left = rollback(&undone, self.kernel, &slots, self.emitter);
                     return outcome;
                 }
             }
@@ -48,7 +53,7 @@ impl Driver<'_, '_, '_> {
         outcome
     }
 
-    fn step(&mut self, step: &Step, slots: &mut Slots) -> Result<(), StepFailure> {
+    fn step(&mut self, step: &Step, slots: &mut Slots, started: &mut bool) -> Result<(), StepFailure> {
         self.emitter.emit(|| Body::About {
             step: step.id.clone(),
             phase: step.phase,
@@ -56,7 +61,7 @@ impl Driver<'_, '_, '_> {
             op: step.op.clone(),
         });
         self.emitter.check()?;
-        let result = self.carry_out(step, slots);
+        let result = self.carry_out(step, slots, started);
         if let Err(failed) = &result {
             let id = failed.step.clone().unwrap_or_else(|| step.id.clone());
             self.told(&id, &failed.applied);
@@ -65,7 +70,7 @@ impl Driver<'_, '_, '_> {
         result
     }
 
-    fn carry_out(&mut self, step: &Step, slots: &mut Slots) -> Result<(), StepFailure> {
+    fn carry_out(&mut self, step: &Step, slots: &mut Slots, started: &mut bool) -> Result<(), StepFailure> {
         if step.phase < Phase::Life
             && let Some(signal) = self.journal.interrupted()
         {
@@ -79,6 +84,7 @@ impl Driver<'_, '_, '_> {
         let known = slots.len();
         let emitter = &mut *self.emitter;
         let applied = self.kernel.apply(step, slots, &mut |life| emitter.emit(|| Body::Life { life }))?;
+        *started |= matches!(step.op, Op::Exec { .. });
         self.told(&step.id, &applied);
         let filled = if slots.len() > known { filled_by(&step.op).into_iter().collect() } else { Vec::new() };
         self.emitter.emit(|| Body::Done {
@@ -159,6 +165,18 @@ pub fn rollback(
         }
     }
     left
+}
+
+/// Directories and files of the container's own directory.
+pub fn of_the_container(op: &Op, container: &str) -> bool {
+    match op {
+        Op::MakeDir { path, .. } | Op::WriteFile { path, .. } => path.split('/').any(|p| p == container),
+        _ => false,
+    }
+}
+
+fn removes_container(plan: &Plan) -> bool {
+    plan.steps.iter().any(|s| matches!(s.op, Op::RemoveContainer { .. }))
 }
 
 /// Whether an operation leaves anything on the host that outlives the

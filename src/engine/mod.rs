@@ -8,7 +8,7 @@ mod emit;
 use crate::kernel::{Failure, Kernel, Slots};
 use crate::plan::{Step, StepId};
 
-pub use drive::{Driver, rollback};
+pub use drive::{Driver, of_the_container, rollback};
 pub use emit::Emitter;
 
 /// What a pause decides.
@@ -52,4 +52,6 @@ pub struct Outcome {
     pub left: Vec<(StepId, Failure)>,
     /// The command was started.
     pub started: bool,
+    /// The command was started and a later step failed: what it wrote stays.
+    pub kept: bool,
 }

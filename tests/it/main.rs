@@ -11,5 +11,6 @@ mod lessons;
 mod model;
 mod run;
 mod support;
+mod truth;
 mod userland;
 mod userland_scripts;

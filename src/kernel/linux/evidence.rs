@@ -72,7 +72,13 @@ pub fn of(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
         // Still there when the command has ended already: it is a zombie until
         // `Supervise` has its status.
         Op::Exec { .. } => cx.init_pid().map_or_else(Vec::new, |pid| {
-            status(&pid.to_string(), &["Name", "Uid", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp"])
+            let mut facts =
+                status(&pid.to_string(), &["Name", "Uid", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp"]);
+            // A shell may have become what it was to start by now.
+            for name in facts.iter_mut().filter(|f| f.key == "Name") {
+                name.value = Value::volatile(Kind::Other, name.value.text());
+            }
+            facts
         }),
         Op::Supervise { .. } => cx.init_pid().map_or_else(Vec::new, |pid| {
             let path = format!("/proc/{pid}");
@@ -85,7 +91,7 @@ pub fn of(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
         | Op::UseLayer { .. }
         | Op::ReadHostKernel
         | Op::LookForKernel { .. }
-        | Op::ReadChanges { .. } => layers::evidence(op, &state.store),
+        | Op::ReadChanges { .. } => layers::evidence(op, state),
         _ => Vec::new(),
     }
 }

@@ -10,7 +10,7 @@ use super::protocol::{Answer, Channel, Go};
 use super::recorder::{Recorder, zero};
 use super::state::State;
 use super::supervise::{self, Ended};
-use super::{clone, dispatch, evidence, init, observe, terminal};
+use super::{clone, dispatch, evidence, init, net, observe, remnant, terminal};
 use crate::kernel::{Applied, Failure, Kernel, KernelName, OnLife, Slots, StepFailure, Subject, Watch};
 use crate::plan::op::{Ns, Slot};
 use crate::plan::{Actor, Op, Plan, Step, StepId};
@@ -216,12 +216,10 @@ impl LinuxKernel {
         let ended =
             supervise::run(child.pid, &child.pidfd, interactive, &mut self.state, &mut self.rec, life)?;
         slots.insert(Slot::ExitStatus, Value::Int(i64::from(ended.status())));
-        Ok(())
+        net::settle(&mut self.rec)
     }
 
-    /// Kills init and waits until its namespaces are gone. After a crash of the
-    /// runtime there is no descriptor of it and nothing to do: the kernel has
-    /// killed init with its parent, and what init left behind is in its cgroup.
+    /// Kills init and waits until its namespaces are gone.
     fn kill_init(&mut self) -> Result<(), Failure> {
         let Some(child) = self.child.take() else { return Ok(()) };
         match supervise::signal(&mut self.rec, &child.pidfd, libc::SIGKILL) {
@@ -256,6 +254,7 @@ impl Kernel for LinuxKernel {
         self.watch = watch;
         self.rec = if watch == Watch::Off { Recorder::off() } else { Recorder::on() };
         self.state = State::of(plan, &self.store);
+        net::begin(plan);
         (self.next, self.sent) = (0, 0);
         self.steps.clear();
         self.layers.clear();
@@ -320,6 +319,8 @@ impl Kernel for LinuxKernel {
     fn undo(&mut self, op: &Op, slots: &Slots) -> Result<Applied, StepFailure> {
         let start = std::time::Instant::now();
         let done = match op {
+            // After a crash of the runtime there is no descriptor of init.
+            Op::Clone { .. } if self.child.is_none() => remnant::kill(&mut self.rec, &self.state),
             Op::Clone { .. } => self.kill_init(),
             _ => {
                 let mut slots = slots.clone();
@@ -341,5 +342,6 @@ impl Drop for LinuxKernel {
     /// A run that is given up leaves no process behind.
     fn drop(&mut self) {
         let _ = self.kill_init();
+        net::end();
     }
 }

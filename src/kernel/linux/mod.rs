@@ -30,6 +30,7 @@ pub mod net;
 mod observe;
 mod protocol;
 pub mod recorder;
+mod remnant;
 pub mod seccomp;
 mod security;
 pub mod signals;

@@ -24,16 +24,17 @@ impl Drop for Held {
     }
 }
 
-/// A stopping signal that waits to be delivered.
-pub fn pending() -> Option<u8> {
-    let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: sigpending fills the set, or fails, and then it is not read.
-    if unsafe { libc::sigpending(set.as_mut_ptr()) } != 0 {
-        return None;
-    }
-    STOPPING
-        .into_iter()
-        // SAFETY: the set was filled above; sigismember only reads it.
-        .find(|s| unsafe { libc::sigismember(set.as_ptr(), *s as i32) } == 1)
-        .map(|s| s as u8)
+/// Takes a stopping signal that was held back. Taken, it does not end this
+/// process when the mask is put back: the undo is then already on its way.
+pub fn take() -> Option<u8> {
+    let set = SigSet::from_iter(STOPPING);
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: both live through the call; no siginfo is asked for.
+    let signal = unsafe { libc::sigtimedwait(set.as_ref(), std::ptr::null_mut(), &raw const now) };
+    u8::try_from(signal).ok()
+}
+
+/// Takes all of them: the work that they ask to stop is over.
+pub fn take_all() {
+    while take().is_some() {}
 }

@@ -27,7 +27,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 pub use evidence::evidence;
-pub use state::{begin, end};
+pub use state::{begin, end, settle};
 
 use crate::kernel::linux::cx::Cx;
 use crate::kernel::{Errno, Failure};

@@ -35,6 +35,8 @@ struct State {
     table: Option<String>,
     lock: Option<Lock>,
     held: Vec<(String, OwnedFd)>,
+    /// What this process marked.
+    marks: Vec<String>,
 }
 
 /// A directory locked by a process. A clone of that process may hold the same
@@ -139,6 +141,7 @@ impl Place {
     /// Says that this run is about to make the thing, which was `before`.
     pub fn mark(&self, rec: &mut Recorder, thing: &str, before: &str) -> Result<(), Failure> {
         let path = self.mark_file(thing);
+        STATE.with_borrow_mut(|s| s.marks.push(thing.to_owned()));
         file::write(rec, &path, &self.container, &format!("{}\n{before}\n", self.container), 0o600)
             .map_err(|e| Failure::new(format!("write {}", path.display()), Some(e)))
     }
@@ -196,6 +199,14 @@ impl Place {
         STATE.with_borrow_mut(|s| s.lock = Some(lock));
         Ok(())
     }
+}
+
+/// The container lived: what its run made for the network stays from now on,
+/// as it does for the runs that only used it.
+pub fn settle(rec: &mut Recorder) -> Result<(), Failure> {
+    let Some(place) = place() else { return Ok(()) };
+    let marks = STATE.with_borrow_mut(|s| std::mem::take(&mut s.marks));
+    marks.iter().try_for_each(|thing| place.unmark(rec, thing))
 }
 
 /// Lets go of the lock.
