@@ -5,8 +5,10 @@
 //! namespace of its own.
 
 mod bad_input;
+mod differential;
 mod fault;
 mod lessons;
+mod model;
 mod recording;
 mod run;
 mod story;
