@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod fault;
+mod fault_life;
 mod lessons;
 mod run;
 mod support;
