@@ -7,6 +7,7 @@
 mod bad_input;
 mod differential;
 mod fault;
+mod fault_life;
 mod lessons;
 mod model;
 mod recording;
