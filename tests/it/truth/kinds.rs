@@ -89,7 +89,7 @@ pub const READS: &[&str] = &[
     "restart_syscall",
     "rseq",
     "rt_sigpending",
-    "rt_sigreturn",
+    "rt_sigreturn", "rt_sigtimedwait",
     "sched_getaffinity",
     "sched_yield",
     "sendmsg",
