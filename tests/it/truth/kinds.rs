@@ -89,6 +89,8 @@ pub const READS: &[&str] = &[
     "restart_syscall",
     "rseq",
     "rt_sigpending",
+    // Takes a signal of its own that is held back.
+    "rt_sigtimedwait",
     "rt_sigreturn",
     "sched_getaffinity",
     "sched_yield",
