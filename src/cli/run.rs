@@ -41,8 +41,11 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, CliError> {
     }
     for (step, failure) in &ended.left {
         output::note(&format!(
-            "{step} is left on the host: failed to {failure}; `glassbox system repair` tries again"
+            "{step} is not done: failed to {failure}; `glassbox system repair` tries again"
         ));
+    }
+    if let Some(failure) = &ended.untold {
+        output::note(&format!("the command ended, but its story is not whole: failed to {failure}"));
     }
     Ok(ended.status)
 }

@@ -49,6 +49,7 @@ impl Driver<'_, '_, '_> {
                 }
             }
         }
+        outcome.untold = self.emitter.check().err();
         outcome.status = slots.get(&Slot::ExitStatus).and_then(|v| v.text().parse().ok()).unwrap_or(0);
         outcome
     }
@@ -60,7 +61,7 @@ impl Driver<'_, '_, '_> {
             actor: step.actor,
             op: step.op.clone(),
         });
-        self.emitter.check()?;
+        self.heard(slots)?;
         let result = self.carry_out(step, slots, started);
         if let Err(failed) = &result {
             let id = failed.step.clone().unwrap_or_else(|| step.id.clone());
@@ -93,7 +94,7 @@ impl Driver<'_, '_, '_> {
             unchanged: applied.unchanged,
             filled: filled.iter().filter_map(|s| Some((*s, slots.get(s)?.clone()))).collect(),
         });
-        self.emitter.check()?;
+        self.heard(slots)?;
         if slots.len() > known || matches!(step.op, Op::Exec { .. }) {
             self.journal.filled(step, slots)?;
         }
@@ -101,6 +102,12 @@ impl Driver<'_, '_, '_> {
             pauser.after(step, slots)?;
         }
         Ok(())
+    }
+
+    /// Nothing more is begun when nobody can be told of it. Once the command has
+    /// ended, nothing is begun any more, and the teardown goes on.
+    fn heard(&self, slots: &Slots) -> Result<(), Failure> {
+        if slots.contains_key(&Slot::ExitStatus) { Ok(()) } else { self.emitter.check() }
     }
 
     fn told(&mut self, step: &StepId, applied: &Applied) {

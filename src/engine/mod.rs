@@ -52,6 +52,8 @@ pub struct Outcome {
     pub left: Vec<(StepId, Failure)>,
     /// The command was started.
     pub started: bool,
+    /// The command ended, but the trace of it could not be written to its end.
+    pub untold: Option<Failure>,
     /// The command was started and a later step failed: what it wrote stays.
     pub kept: bool,
 }

@@ -7,9 +7,12 @@
 mod bad_input;
 mod differential;
 mod fault;
+mod fault_life;
 mod lessons;
 mod model;
+mod recording;
 mod run;
+mod story;
 mod support;
 mod truth;
 mod userland;

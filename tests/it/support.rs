@@ -123,6 +123,7 @@ impl Sandbox {
             mounts: mounts_below(self.dir.path()),
             links: self.links(),
             rules: self.rules(),
+            network: self.network(),
             cgroups: self.cgroups(),
             containers: names(&self.store().join("containers")),
             receipts: self.receipts(),
@@ -159,6 +160,12 @@ impl Sandbox {
     fn rules(&self) -> usize {
         let ran: Ran = self.inside("nft").args(["list", "ruleset"]).output().unwrap().into();
         ran.out.lines().filter(|l| l.contains("glassbox:")).count()
+    }
+
+    fn network(&self) -> String {
+        let script = "cat /proc/sys/net/ipv4/ip_forward; nft list ruleset";
+        let ran: Ran = self.inside("sh").args(["-c", script]).output().unwrap().into();
+        ran.out
     }
 
     /// The cgroups of this store's containers, in every hierarchy.
@@ -216,6 +223,8 @@ pub struct Host {
     pub mounts: BTreeSet<String>,
     pub links: BTreeSet<String>,
     pub rules: usize,
+    /// All rules, and whether the host forwards packets.
+    pub network: String,
     pub cgroups: BTreeSet<PathBuf>,
     pub containers: BTreeSet<String>,
     pub receipts: BTreeSet<String>,

@@ -160,13 +160,21 @@ fn detached(union: &std::os::fd::OwnedFd) -> Vec<Fact> {
     facts
 }
 
+/// A file that the kernel writes as it is read. It has no size: with room from
+/// the start it takes few reads.
+pub fn text_of(path: &str) -> std::io::Result<String> {
+    let mut text = String::with_capacity(16 << 10);
+    std::io::Read::read_to_string(&mut std::fs::File::open(path)?, &mut text)?;
+    Ok(text)
+}
+
 /// The mounts that a process sees, filtered by mount point; proc_pid_mountinfo(5).
 pub fn mounts(process: &str, wanted: impl Fn(&str) -> bool) -> Vec<Fact> {
     let source = format!("/proc/{process}/mountinfo");
-    let Ok(text) = std::fs::read_to_string(&source) else { return Vec::new() };
+    let Ok(text) = text_of(&source) else { return Vec::new() };
     text.lines()
+        .filter(|l| l.split(' ').nth(4).is_some_and(|point| wanted(&unescape(point))))
         .filter_map(MountLine::parse)
-        .filter(|m| wanted(&m.point))
         .map(|m| fact(&source, &format!("mount {}", m.point), Value::Text(m.text())))
         .collect()
 }
@@ -260,7 +268,7 @@ pub fn namespace_facts(namespaces: &[Ns], process: &str) -> Vec<Fact> {
 /// Fields of `/proc/PID/status`.
 pub fn status(process: &str, fields: &[&str]) -> Vec<Fact> {
     let source = format!("/proc/{process}/status");
-    let Ok(text) = std::fs::read_to_string(&source) else { return Vec::new() };
+    let Ok(text) = text_of(&source) else { return Vec::new() };
     let mut facts = Vec::new();
     for field in fields {
         let line = text.lines().find_map(|l| l.strip_prefix(field)?.strip_prefix(':'));
@@ -273,14 +281,14 @@ pub fn status(process: &str, fields: &[&str]) -> Vec<Fact> {
 }
 
 fn lines(source: &str, key: &str) -> Vec<Fact> {
-    let Ok(text) = std::fs::read_to_string(source) else { return Vec::new() };
+    let Ok(text) = text_of(source) else { return Vec::new() };
     text.lines()
         .map(|l| fact(source, key, Value::Text(l.split_whitespace().collect::<Vec<_>>().join(" "))))
         .collect()
 }
 
 fn rlimit(kind: &str) -> Vec<Fact> {
-    let Ok(text) = std::fs::read_to_string("/proc/self/limits") else { return Vec::new() };
+    let Ok(text) = text_of("/proc/self/limits") else { return Vec::new() };
     let title = match kind {
         "RLIMIT_NOFILE" => "Max open files",
         "RLIMIT_NPROC" => "Max processes",

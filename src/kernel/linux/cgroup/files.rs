@@ -97,7 +97,7 @@ pub(super) fn fd_value(fd: &OwnedFd) -> Value {
 
 /// The file's text without the last newline.
 pub(super) fn read(path: &str) -> Result<String, Errno> {
-    let text = std::fs::read_to_string(path).map_err(Errno::from)?;
+    let text = crate::kernel::linux::evidence::text_of(path).map_err(Errno::from)?;
     Ok(text.trim_end().to_owned())
 }
 
