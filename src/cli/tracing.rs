@@ -240,8 +240,6 @@ pub fn begin(
     let text = |p: &std::path::Path| p.to_string_lossy().into_owned();
     let mut names = vec![
         Value::volatile(Kind::Container, &spec.id),
-        Value::volatile(Kind::Path, text(&spec.dirs.container)),
-        Value::volatile(Kind::Path, text(&spec.dirs.leases)),
         Value::volatile(Kind::Path, text(&context.run)),
         Value::volatile(Kind::Path, text(&context.root)),
         Value::volatile(Kind::Image, &spec.image.id),

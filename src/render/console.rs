@@ -13,7 +13,7 @@ use super::{lines, step};
 use crate::kernel::{Failure, KernelName, Slots};
 use crate::narrate::{Known, Label, Lang, Line, Narrator, Span, plain, quote};
 use crate::plan::{Actor, Op, Phase, Step, StepId};
-use crate::trace::{Body, Call, Event, EventSink, Fact, Value, When};
+use crate::trace::{Body, Call, Event, EventSink, Fact, Life, Value, When};
 
 /// How much is told. Each level includes the ones before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +55,8 @@ impl Default for Options {
 const CALLS: usize = 6;
 /// Facts of one step that the story shows.
 const FACTS: usize = 3;
+/// Changes of the container that the story shows.
+const CHANGES: usize = 12;
 
 /// Renders events as they come.
 #[derive(Debug)]
@@ -73,6 +75,8 @@ pub struct Console<W: Write> {
     /// Reasons that have been given: once is enough, except at full length.
     reasons: HashSet<String>,
     rolling_back: bool,
+    /// The container's command was started.
+    started: bool,
     /// Steps for which there was nothing to take back.
     quiet: usize,
 }
@@ -87,6 +91,8 @@ struct Current {
     micros: u64,
     unchanged: bool,
     headed: bool,
+    /// What happened in the container at the end of the step.
+    life: Vec<Row>,
 }
 
 impl<W: Write> Console<W> {
@@ -104,6 +110,7 @@ impl<W: Write> Console<W> {
             held: Vec::new(),
             reasons: HashSet::new(),
             rolling_back: false,
+            started: false,
             quiet: 0,
         }
     }
@@ -219,7 +226,13 @@ impl<W: Write> Console<W> {
     /// The calls of the story: those that changed something, and in a failed
     /// step those that failed.
     fn brief_calls(&self, calls: &[Call], at_most: usize, failed: bool) -> Vec<Row> {
-        let telling: Vec<_> = calls.iter().filter(|c| c.changes || failed && c.errno.is_some()).collect();
+        // What is written to tells as much as what is written.
+        let written = |fd: &Value| {
+            calls.iter().any(|c| c.name == "write" && c.args.first().is_some_and(|(_, to)| to == fd))
+        };
+        let opens = |c: &Call| c.name == "openat" && c.errno.is_none() && written(&c.result);
+        let tells = |c: &Call| c.changes || failed && c.errno.is_some() || opens(c);
+        let telling: Vec<_> = calls.iter().filter(|c| tells(c)).collect();
         let telling = if telling.is_empty() { calls.iter().collect() } else { telling };
         // What leads up to a step comes first and what decides it comes last.
         let (first, last) = match telling.len() > at_most {
@@ -258,10 +271,12 @@ impl<W: Write> Console<W> {
             return rows;
         }
         let facts = lines::telling(&current.before, &current.after);
-        for (n, fact) in facts.iter().take(FACTS).enumerate() {
+        // The changes are what the run was for.
+        let most = if matches!(current.step.op, Op::ReadChanges { .. }) { CHANGES } else { FACTS };
+        for (n, fact) in facts.iter().take(most).enumerate() {
             rows.push(Row::Brief { margin: margin(n), line: lines::fact(fact, false), keep: 1 });
         }
-        rows.extend(self.more("story_more_facts", current.after.len(), facts.len().min(FACTS)));
+        rows.extend(self.more("story_more_facts", current.after.len(), facts.len().min(most)));
         rows
     }
 
@@ -269,6 +284,7 @@ impl<W: Write> Console<W> {
         let Some(mut current) = self.current.take() else { return vec![] };
         current.micros = micros;
         current.unchanged = unchanged;
+        self.started |= matches!(current.step.op, Op::Exec { .. });
         if !current.headed {
             self.held.push(current);
             return vec![];
@@ -282,12 +298,30 @@ impl<W: Write> Console<W> {
         if self.options.level == Level::Story {
             rows.extend(self.brief_calls(&current.calls, CALLS, false));
         }
+        rows.extend(current.life.iter().cloned());
         rows.extend(self.evidence(current));
+        rows.extend(self.unpacked(current));
         let known = Known { slots: &self.slots };
         let mut did = self.narrator.did(&current.step.op, known, current.unchanged);
         did.extend(self.took(current.micros));
         rows.push(self.noted("label_done", did));
         rows
+    }
+
+    /// What unpacking a layer counted, where it was counted.
+    fn unpacked(&self, current: &Current) -> Option<Row> {
+        let Op::UnpackLayer { .. } = current.step.op else { return None };
+        let count = |key: &str| match current.after.iter().find(|f| f.key == key)?.value {
+            Value::Int(n) => Some(n),
+            _ => None,
+        };
+        let args = [
+            ("entries", count("entries")?.into()),
+            ("bytes", count("bytes of files")?.into()),
+            ("whiteouts", count("whiteouts")?.into()),
+            ("opaque", count("opaque directories")?.into()),
+        ];
+        Some(Row::Noted { margin: String::new(), line: self.narrator.say("story_unpacked", &args) })
     }
 
     fn took(&self, micros: u64) -> Option<Span> {
@@ -345,6 +379,7 @@ impl<W: Write> Console<W> {
             if self.options.level == Level::Story {
                 rows.extend(self.brief_calls(&current.calls, CALLS, true));
             }
+            rows.extend(current.life.iter().cloned());
             rows.extend(self.evidence(&current));
         }
         rows.extend(self.failure("label_failed", "story_failed_step", step, failure));
@@ -436,9 +471,20 @@ impl<W: Write> EventSink for Console<W> {
             Body::Undoing { step, op } => self.undoing(step, op),
             Body::Undone { step, failure } => self.undone(step, failure.as_ref()),
             Body::Life { life } => {
-                let mut rows = self.release();
-                rows.push(self.noted("label_life", self.narrator.life(life)));
-                rows
+                let row = self.noted("label_life", self.narrator.life(life));
+                self.started |= matches!(life, Life::Started { .. });
+                match (life, &mut self.current) {
+                    // The calls that led to it are told first.
+                    (Life::Started { .. } | Life::Exited { .. }, Some(current)) if current.headed => {
+                        current.life.push(row);
+                        vec![]
+                    }
+                    _ => {
+                        let mut rows = self.release();
+                        rows.push(row);
+                        rows
+                    }
+                }
             }
             Body::End { status } => {
                 let mut rows = self.release();
@@ -446,7 +492,8 @@ impl<W: Write> EventSink for Console<W> {
                     let line = self.narrator.say("story_quiet", &[("count", self.quiet.into())]);
                     rows.push(Row::Noted { margin: String::new(), line });
                 }
-                let line = self.narrator.say("story_end", &[("status", status.to_string().into())]);
+                let end = if self.started { "story_end" } else { "story_end_unstarted" };
+                let line = self.narrator.say(end, &[("status", status.to_string().into())]);
                 rows.extend([Row::Blank, Row::Flush(line)]);
                 rows
             }
@@ -465,6 +512,7 @@ impl Current {
             micros: 0,
             unchanged: false,
             headed: false,
+            life: vec![],
         }
     }
 }

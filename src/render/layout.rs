@@ -247,7 +247,9 @@ pub fn shorten(line: &[Span], width: usize, keep: usize) -> Option<Line> {
     let free = line.len().saturating_sub(keep);
     let only_values = |n: usize, s: &Span| n < free && s.label == Label::Value;
     let keys_too = |n: usize, s: &Span| n < free && matches!(s.label, Label::Value | Label::Key);
-    cap(line, width, 12, &only_values).or_else(|| cap(line, width, 6, &keys_too))
+    let keys = line.iter().any(|s| s.label == Label::Key);
+    // Six columns of each argument of a call would say nothing.
+    cap(line, width, 12, &only_values).or_else(|| cap(line, width, 6, &keys_too).filter(|_| keys))
 }
 
 /// Caps the spans chosen at the highest limit, not below `least`, at which the

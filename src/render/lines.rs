@@ -7,7 +7,9 @@ use crate::trace::{Call, Fact, Value};
 /// last span is the result.
 pub fn call(call: &Call, full: bool, narrator: &Narrator) -> Line {
     let mut line = vec![Span::new(Label::Call, &call.name), Span::new(Label::Plain, "(")];
-    for (n, (name, value)) in call.args.iter().enumerate() {
+    // A batch of rules has as many arguments as rules: in brief the first will do.
+    let shown = if full || call.args.len() <= MANY { call.args.len() } else { MANY - 2 };
+    for (n, (name, value)) in call.args.iter().take(shown).enumerate() {
         if n > 0 {
             line.push(Span::new(Label::Plain, ", "));
         }
@@ -15,8 +17,17 @@ pub fn call(call: &Call, full: bool, narrator: &Narrator) -> Line {
             line.push(Span::new(Label::Key, name));
             line.push(Span::new(Label::Plain, "="));
         }
-        let value = argument(value);
+        let value = match (name.as_str(), value) {
+            // A text that is written is a text, also when it looks like a number.
+            ("buf", Value::Text(text)) => format!("{text:?}"),
+            _ => argument(value),
+        };
         line.push(Span::new(Label::Value, if full { value } else { brief_ids(&value) }));
+    }
+    if shown < call.args.len() {
+        line.push(Span::new(Label::Plain, ", "));
+        let rest = (call.args.len() - shown).into();
+        line.extend(narrator.say("story_more_arguments", &[("count", rest)]));
     }
     line.push(Span::new(Label::Plain, ")"));
     let result = match call.errno {
@@ -32,6 +43,9 @@ pub fn call(call: &Call, full: bool, narrator: &Narrator) -> Line {
     }
     line
 }
+
+/// More arguments than this are not told in brief.
+const MANY: usize = 8;
 
 /// Flags, numbers and structures stand as they are; text is quoted.
 fn argument(value: &Value) -> String {

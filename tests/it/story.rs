@@ -3,8 +3,8 @@
 //! What differs from run to run is redacted before it is told. What differs from
 //! host to host is left out, and it is only this: the steps of cgroups (v1 or
 //! v2, and which hierarchies), what init sees below /sys/fs/cgroup, masked and
-//! read-only paths apart from two that every kernel has, and the host's name
-//! servers. The full level keeps the phases whose evidence does not speak of the
+//! read-only paths apart from two that every kernel has, evidence that names the
+//! host's disk, and the host's name servers. The full level keeps the phases whose evidence does not speak of the
 //! host's own mounts and capabilities.
 
 use glassbox::narrate::Lang;
@@ -69,7 +69,11 @@ fn portable(events: Vec<Event>, keep: &dyn Fn(Phase) -> bool) -> Vec<Event> {
                 gone = plan.steps.iter().filter(|s| out(s)).map(|s| s.id.clone()).collect();
                 plan.steps.retain(|s| !gone.contains(&s.id));
             }
-            Body::Observed { facts, .. } => {
+            Body::Observed { step, facts, .. } => {
+                // What is bound is on the host's own disk.
+                if step.0.starts_with("mounts.bind-") || step.0 == "mounts.make-private" {
+                    facts.clear();
+                }
                 facts.retain(|f| !f.key.contains("/sys/fs/cgroup") && !f.key.ends_with("ns cgroup"));
             }
             // On v1 init takes its cgroup namespace in a step of its own.

@@ -212,9 +212,11 @@ impl MountLine {
 
     fn text(&self) -> String {
         let root = if self.root == "/" { String::new() } else { format!(" root={}", self.root) };
+        // The mount's own options first: what a step changes is there. Those of
+        // the file system behind it may say `rw` all the same.
         format!(
-            "{} {}{root} {} {} {}",
-            self.fstype, self.source, self.options, self.propagation, self.fs_options
+            "{} {} {} {}{root} ({})",
+            self.options, self.propagation, self.fstype, self.source, self.fs_options
         )
     }
 }
@@ -327,7 +329,7 @@ mod tests {
         let line = r"36 35 98:0 /mnt1 /mnt\0402 rw,noatime master:1 - ext3 /dev/root rw,errors=continue";
         let parsed = MountLine::parse(line).unwrap();
         assert_eq!(parsed.point, "/mnt 2");
-        assert_eq!(parsed.text(), "ext3 /dev/root root=/mnt1 rw,noatime master rw,errors=continue");
+        assert_eq!(parsed.text(), "rw,noatime master ext3 /dev/root root=/mnt1 (rw,errors=continue)");
         assert!(MountLine::parse("nonsense").is_none());
         let private = "1 1 0:1 / / rw - tmpfs tmpfs rw";
         assert_eq!(MountLine::parse(private).unwrap().propagation, "private");

@@ -12,7 +12,7 @@ use super::recorder::{Recorder, zero};
 use super::state::State;
 use crate::kernel::{Applied, Errno, Failure, Slots, StepFailure, Watch};
 use crate::plan::Op;
-use crate::trace::Value;
+use crate::trace::{Call, Value};
 
 /// What the process is born with.
 #[derive(Debug)]
@@ -44,6 +44,10 @@ pub fn main(mut init: Init) -> ! {
 fn run(init: &mut Init) {
     let mut rec = if init.watch == Watch::Off { Recorder::off() } else { Recorder::on() };
     let born = prepare(&mut rec);
+    // Watched, the runtime waits for this: it belongs to the step that made init.
+    if rec.is_on() && init.channel.send(&Answer::Done(applied(rec.take())), None).is_err() {
+        return;
+    }
     let mut next = 0;
     // A closed channel means that the runtime is gone: so is init.
     while let Ok(Some(Go { upto, mut slots })) = init.channel.receive::<Go>() {
@@ -76,6 +80,10 @@ fn run(init: &mut Init) {
             return;
         }
     }
+}
+
+fn applied(calls: Vec<Call>) -> Applied {
+    Applied { calls, ..Applied::default() }
 }
 
 fn step(init: &mut Init, op: &Op, rec: &mut Recorder, slots: &mut Slots) -> Result<Applied, StepFailure> {

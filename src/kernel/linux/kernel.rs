@@ -113,7 +113,15 @@ impl LinuxKernel {
                 drop(theirs);
                 // Init has its own descriptor of it; the mount goes with the last.
                 self.state.detached = None;
-                self.child = Some(Child { pid, pidfd, channel: ours });
+                let mut child = Child { pid, pidfd, channel: ours };
+                let prepared = self.rec.is_on().then(|| child.channel.receive::<Answer>());
+                self.child = Some(child);
+                match prepared {
+                    None => {}
+                    Some(Ok(Some(Answer::Done(applied)))) => self.rec.add(applied.calls),
+                    Some(Ok(_)) => return Err(self.init_died(None)),
+                    Some(Err(e)) => return Err(self.init_died(Some(e))),
+                }
                 Ok(())
             }
         }

@@ -37,6 +37,13 @@ impl Recorder {
         self.calls.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
+    /// Adds calls that init made and reported.
+    pub fn add(&mut self, more: Vec<Call>) {
+        if let Some(calls) = &mut self.calls {
+            calls.extend(more);
+        }
+    }
+
     /// Makes a call that changes the state of the kernel or of a file system.
     /// `args` and `result` are evaluated only when recording.
     pub fn call<T, E: Into<Errno>>(

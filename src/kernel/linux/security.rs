@@ -26,12 +26,7 @@ pub fn apply(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failur
                 .map_err(fail(|| "set no_new_privs".to_owned()))?;
         }
         Op::DropBounding { keep } => drop_bounding(rec, keep)?,
-        Op::SetUser { uid, gid, groups } => {
-            set_user(rec, state, *uid, *gid, groups)?;
-            // A change of ids clears it: prctl(2), PR_SET_PDEATHSIG.
-            super::init::die_with_runtime(rec)
-                .map_err(fail(|| "be killed when the runtime is".to_owned()))?;
-        }
+        Op::SetUser { uid, gid, groups } => set_user(rec, state, *uid, *gid, groups)?,
         Op::SetCapabilities { caps } => set_capabilities(rec, caps)?,
         Op::LoadSeccomp { profile } => super::seccomp::load(profile, rec)?,
         _ => return Err(super::dispatch::misplaced(op)),

@@ -78,6 +78,25 @@ life_signalled = { $signal } was passed on to the command.
 story_linux = On this host's kernel, Linux { $release }.
 story_model = This is the modelled kernel: everything happens in memory, and nothing on this host changes.
 story_end = The command's exit status is { $status }.
+story_end_unstarted = The command was not started. The exit status of glassbox is { $status }.
+story_unpacked =
+    { $entries ->
+        [one] One entry, { $bytes } bytes of files
+       *[other] { $entries } entries, { $bytes } bytes of files
+    }; { $whiteouts ->
+        [0] no whiteout
+        [one] one whiteout, now one of overlayfs
+       *[other] { $whiteouts } whiteouts, now those of overlayfs
+    }{ $opaque ->
+        [0] .
+        [one] , and one directory that hides what is below it.
+       *[other] , and { $opaque } directories that hide what is below them.
+    }
+story_more_arguments =
+    { $count ->
+        [one] … and one more
+       *[other] … and { $count } more
+    }
 story_group = { $count } of { $total }: { $names }
 story_group_found = nothing had to be done for { $count } of { $total }: { $names }
 list_separator = { ", " }

@@ -78,6 +78,16 @@ life_signalled = 已把 { $signal } 转给命令。
 story_linux = 运行在本机的内核上：Linux { $release }。
 story_model = 这是模拟的内核：一切只发生在内存里，本机什么也不会变。
 story_end = 命令的退出状态是 { $status }。
+story_end_unstarted = 命令没有启动，glassbox 的退出状态是 { $status }。
+story_unpacked =
+    共 { $entries } 个条目，文件内容 { $bytes } 字节；{ $whiteouts ->
+        [0] 没有 whiteout
+       *[other] { $whiteouts } 个 whiteout，已换成 overlayfs 的形式
+    }{ $opaque ->
+        [0] 。
+       *[other] ，另有 { $opaque } 个目录遮住下面各层的内容。
+    }
+story_more_arguments = ……还有 { $count } 个
 story_group = { $total } 个里做好了 { $count } 个：{ $names }
 story_group_found = { $total } 个里有 { $count } 个无须再做：{ $names }
 list_separator = 、

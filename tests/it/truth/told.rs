@@ -1,6 +1,6 @@
 //! What a recording tells, one value per system call.
 
-use glassbox::plan::{Actor, StepId};
+use glassbox::plan::{Actor, Op, StepId};
 use glassbox::trace::{Body, Call, Event};
 
 /// A call of the recording.
@@ -18,6 +18,8 @@ pub fn changes(events: &[Event]) -> Vec<Told> {
     let mut all = Vec::new();
     for event in events {
         match &event.body {
+            // Init's first calls are told with its birth.
+            Body::About { op: Op::Clone { .. }, .. } => actor = Actor::Init,
             Body::About { actor: of, .. } => actor = *of,
             // Init is gone or goes with it: undoing is the runtime's.
             Body::Undoing { .. } => actor = Actor::Runtime,

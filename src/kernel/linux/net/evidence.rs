@@ -63,7 +63,7 @@ fn read(op: &Op, cx: &Cx<'_>) -> Result<Vec<Fact>, Failure> {
                 .filter(|l| known.is_none_or(|k| k == l.address))
                 .map(|l| {
                     fact(
-                        Value::volatile(Kind::Path, Path::new(leases).join(l.address.to_string()).display()),
+                        Value::Text(Path::new(leases).join(l.address.to_string()).display().to_string()),
                         "lease",
                         Value::volatile(Kind::Address, format!("{}/{prefix}", l.address)),
                     )

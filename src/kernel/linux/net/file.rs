@@ -10,12 +10,9 @@ use crate::kernel::Errno;
 use crate::kernel::linux::recorder::{Recorder, zero};
 use crate::trace::{Kind, Value};
 
+/// The run-time directory, which differs, is declared by the recording.
 fn path_value(path: &Path) -> Value {
-    if path.starts_with("/proc") {
-        path.display().to_string().into()
-    } else {
-        Value::volatile(Kind::Path, path.display())
-    }
+    path.display().to_string().into()
 }
 
 /// Writes a new file by way of a temporary one, so that nobody reads half of it.

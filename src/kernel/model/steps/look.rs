@@ -171,7 +171,7 @@ pub(super) fn mounts(w: &World, ctx: &Ctx, who: &str, wanted: impl Fn(&str) -> b
 fn mount_text(m: &Mount) -> String {
     let root = if m.root_path == "/" { String::new() } else { format!(" root={}", m.root_path) };
     let propagation = if m.shared.is_some() { "shared" } else { "private" };
-    format!("{} {}{root} {} {propagation} {}", m.fstype, m.source, m.flags.text(), m.sb_options)
+    format!("{} {propagation} {} {}{root} ({})", m.flags.text(), m.fstype, m.source, m.sb_options)
 }
 
 /// The inodes of a process's namespaces beside those of the runtime.
