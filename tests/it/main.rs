@@ -7,6 +7,7 @@
 mod bad_input;
 mod fault;
 mod fault_life;
+mod fault_store;
 mod lessons;
 mod run;
 mod support;
