@@ -193,7 +193,7 @@ fn a_trace_that_cannot_be_written_stops_the_run() {
         );
         let ran = in_own_mounts(&sandbox, &script).expect(0);
         assert_eq!(ran.out, "status 125\n", "{size}: {}", ran.err);
-        assert!(ran.err.contains("write the trace: No space"), "{}", ran.err);
+        assert!(ran.err.contains("write the trace: no space left on device (ENOSPC)"), "{}", ran.err);
         // Its command may have begun: then the container stays.
         sandbox.glassbox(&["rm", "-f", "full"]);
         sandbox.wait_for_host(&before, "a full trace");
