@@ -2,6 +2,7 @@
 //! for crun, with the same seccomp profile.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,17 +11,32 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-const GLASSBOX: &str = env!("CARGO_BIN_EXE_glassbox");
+/// The program under test: this build's, or another one by the variable
+/// GLASSBOX, to hold two builds against each other.
+fn program() -> OsString {
+    std::env::var_os("GLASSBOX").unwrap_or_else(|| env!("CARGO_BIN_EXE_glassbox").into())
+}
+
 const IMAGE: &str = "bench/true:latest";
 
 /// A directory with everything, removed at the end.
 pub struct Fixture {
     dir: TempDir,
+    /// podman keeps its store mounted.
+    podman: bool,
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        if self.podman {
+            let _ = nix::mount::umount(&self.path("podman").join("overlay"));
+        }
+    }
 }
 
 impl Fixture {
     pub fn new() -> Result<Fixture, Box<dyn Error>> {
-        let fixture = Fixture { dir: TempDir::new()? };
+        let fixture = Fixture { dir: TempDir::new()?, podman: false };
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/run");
         for (source, program, flags) in
             [("true.c", "true", &["-static", "-O2"][..]), ("floor.c", "floor", &["-O2"])]
@@ -55,7 +71,7 @@ impl Fixture {
     }
 
     fn base(&self, command: &str) -> Command {
-        let mut base = Command::new(GLASSBOX);
+        let mut base = Command::new(program());
         base.arg("--root").arg(self.path("store")).arg("--run-root").arg(self.path("run")).arg(command);
         base
     }
@@ -74,7 +90,7 @@ impl Fixture {
     }
 
     /// `crun run` of the bundle, or nothing if crun or a seccomp profile is not there.
-    pub fn crun(&self) -> Option<impl Fn() -> Command> {
+    pub fn crun(&self) -> Option<impl Fn() -> Command + use<>> {
         let profile: Value =
             serde_json::from_str(&fs::read_to_string("/usr/share/containers/seccomp.json").ok()?).ok()?;
         let bundle = self.path("bundle");
@@ -109,7 +125,8 @@ impl Fixture {
     }
 
     /// `podman run --rm` of the same image with its default network, or nothing.
-    pub fn podman(&self) -> Option<impl Fn() -> Command> {
+    pub fn podman(&mut self) -> Option<impl Fn() -> Command + use<>> {
+        self.podman = true;
         let conf = self.path("containers.conf");
         // Debian's podman raises limits that an ordinary root may not be allowed to raise.
         fs::write(

@@ -154,6 +154,7 @@ fn drive(
     journal: &mut Keeper,
 ) -> Outcome {
     let mut kernel = LinuxKernel::new(&context.root);
+    kernel.let_init_run_ahead(watching.unattended());
     let watch = watching.watch();
     watching.plan(plan);
     let begin =

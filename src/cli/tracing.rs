@@ -1,7 +1,7 @@
 //! `--trace`, `--trace-file`, `--step`: who listens to the events of a run.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -25,7 +25,8 @@ pub struct TraceArgs {
     /// Tell the story on standard error: story, syscalls or full
     #[arg(long, value_name = "LEVEL", num_args = 0..=1, require_equals = true, default_missing_value = "story")]
     trace: Option<TraceLevel>,
-    /// Record the events as JSON lines in a file; - is standard output
+    /// Record the events as JSON lines in a file; - is standard output. What the kernel says before
+    /// each step is recorded too with --trace=full
     #[arg(long, value_name = "FILE")]
     trace_file: Option<PathBuf>,
     /// Stop before each step and ask
@@ -74,6 +75,7 @@ pub struct Watching {
     tee: Option<Tee>,
     pauser: Chain,
     watch: Watch,
+    unattended: bool,
 }
 
 impl Watching {
@@ -90,6 +92,10 @@ impl Watching {
                 .then_some(TraceLevel::Story)
                 .filter(|_| io::stderr().is_terminal())
         });
+        // Nobody looks on or stops between two steps: only the record has to be right.
+        let unattended = level.is_none()
+            && fault.is_none()
+            && args.trace_file.as_ref().is_some_and(|path| path.as_os_str() != "-");
         let file = match &args.trace_file {
             None => None,
             Some(path) if path.as_os_str() == "-" => {
@@ -98,7 +104,8 @@ impl Watching {
             Some(path) => {
                 let file = File::create(path)
                     .map_err(|e| io_error("create the trace file", path, &e).status(125))?;
-                Some(RecordingWriter::new(Box::new(BufWriter::new(file)) as Box<dyn Write>))
+                let writer = RecordingWriter::new(Box::new(file) as Box<dyn Write>);
+                Some(if unattended { writer.by_phase() } else { writer })
             }
         };
         let screen = level.map(|level| {
@@ -117,15 +124,14 @@ impl Watching {
         let watch = match level {
             Some(TraceLevel::Full) => Watch::BeforeAndAfter,
             Some(_) => Watch::After,
-            None if file.is_some() => Watch::BeforeAndAfter,
-            None if fault.is_some() => Watch::After,
+            None if file.is_some() || fault.is_some() => Watch::After,
             None => Watch::Off,
         };
         // The container's terminal is raw while its command lives.
         let raw = tty && io::stdin().is_terminal();
         let tee = (file.is_some() || screen.is_some()).then_some(Tee { file, screen, raw });
         let stepper = args.step.map(|_| Stepper::new(context));
-        Ok(Watching { tee, pauser: Chain { stepper, fault }, watch })
+        Ok(Watching { tee, pauser: Chain { stepper, fault }, watch, unattended })
     }
 
     /// Refuses a fault at a step that the plan does not have.
@@ -136,6 +142,12 @@ impl Watching {
     /// How closely the kernel has to look.
     pub fn watch(&self) -> Watch {
         self.watch
+    }
+
+    /// Whether the steps are only recorded, in a file: init need not wait for a
+    /// word before each of its own.
+    pub fn unattended(&self) -> bool {
+        self.unattended
     }
 
     /// Tells the stepper the plan.
@@ -236,6 +248,8 @@ pub fn begin(
         Value::volatile(Kind::Digest, &spec.image.manifest),
         Value::volatile(Kind::Container, spec.cgroup()),
     ];
+    let command: Vec<String> = std::env::args().skip(1).collect();
+    names.extend(places(&command).map(|place| Value::volatile(Kind::Path, place)));
     for layer in &spec.image.layers {
         names
             .extend([&layer.diff_id, &layer.chain_id, &layer.blob].map(|d| Value::volatile(Kind::Digest, d)));
@@ -257,9 +271,19 @@ pub fn begin(
         program: env!("CARGO_PKG_VERSION").to_owned(),
         kernel,
         release: Value::volatile(Kind::Release, release),
-        command: std::env::args().skip(1).collect(),
+        command,
         watch,
         plan: plan.clone(),
         names,
     }
+}
+
+/// The paths on the command line that belong to this machine and not to the run.
+fn places(command: &[String]) -> impl Iterator<Item = &str> {
+    const FLAGS: [&str; 3] = ["--root", "--run-root", "--trace-file"];
+    let next = command.iter().skip(1).map(Some).chain([None]);
+    command.iter().zip(next).filter_map(|(arg, next)| match arg.split_once('=') {
+        Some((flag, value)) if FLAGS.contains(&flag) => Some(value),
+        _ => next.map(String::as_str).filter(|_| FLAGS.contains(&arg.as_str())),
+    })
 }

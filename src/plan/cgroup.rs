@@ -101,6 +101,12 @@ impl CgroupPlan {
         self.join_by("cgroup.procs")
     }
 
+    /// Whether the container has a cgroup of its own in this hierarchy.
+    pub fn owns(&self, mount: &CgroupMount) -> bool {
+        let below = format!("{}/{PARENT}/", mount.mount);
+        self.join.iter().chain(&self.clone_into).any(|dir| dir.starts_with(&below))
+    }
+
     fn join_by(&self, file: &str) -> Option<Op> {
         let files: Vec<_> = self.join.iter().map(|dir| format!("{dir}/{file}")).collect();
         (!files.is_empty()).then_some(Op::JoinCgroup { files })

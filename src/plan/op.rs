@@ -234,7 +234,7 @@ pub enum Op {
     },
     /// Verify, decompress and unpack a layer that the store lacks.
     UnpackLayer {
-        /// Position, 0 is the lowest.
+        /// Position, 1 is the lowest.
         index: u32,
         /// Digest of the blob as stored (compressed).
         blob: String,
@@ -251,7 +251,7 @@ pub enum Op {
     },
     /// Use a layer that the store already holds unpacked.
     UseLayer {
-        /// Position, 0 is the lowest.
+        /// Position, 1 is the lowest.
         index: u32,
         /// Digest of the uncompressed tar.
         diff_id: String,

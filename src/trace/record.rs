@@ -6,35 +6,65 @@
 use std::io::{self, BufRead, Read as _, Write};
 
 use super::{Body, Event, EventSink, TRACE_VERSION};
-use crate::plan::{PLAN_VERSION, StepId};
+use crate::plan::{PLAN_VERSION, Phase, StepId};
 
 /// Bytes of a line at which the reader gives up, rather than take all memory.
 const LONGEST: u64 = 64 << 20;
 
-/// Writes events as lines of JSON. Each line is flushed, so that a killed run
-/// leaves all that happened before.
+/// Lines held back are written when they are this many bytes.
+const HELD: usize = 256 << 10;
+
+/// Writes events as lines of JSON, always whole lines at once. A killed run
+/// leaves all that happened before; with [`by_phase`](Self::by_phase), at least
+/// all that happened before its last phase.
 #[derive(Debug)]
 pub struct RecordingWriter<W: Write> {
     out: W,
+    held: Vec<u8>,
+    /// Hold lines back until a phase begins.
+    by_phase: bool,
+    phase: Option<Phase>,
 }
 
 impl<W: Write> RecordingWriter<W> {
-    /// Writes to `out`.
+    /// Writes each event to `out` as it happens.
     pub fn new(out: W) -> Self {
-        RecordingWriter { out }
+        RecordingWriter { out, held: Vec::new(), by_phase: false, phase: None }
+    }
+
+    /// Writes the events of a phase together when the next one begins; at once
+    /// what happens in the container, a failure, an undoing, and the end.
+    pub fn by_phase(self) -> Self {
+        RecordingWriter { by_phase: true, ..self }
     }
 
     /// Gives the writer back.
     pub fn into_inner(self) -> W {
         self.out
     }
+
+    fn may_wait(&mut self, body: &Body) -> bool {
+        let begins = match body {
+            Body::About { phase, .. } => self.phase.replace(*phase) != Some(*phase),
+            _ => false,
+        };
+        let quiet = matches!(
+            body,
+            Body::About { .. } | Body::Call { .. } | Body::Observed { .. } | Body::Done { .. }
+        );
+        self.by_phase && quiet && !begins && self.held.len() < HELD
+    }
 }
 
 impl<W: Write> EventSink for RecordingWriter<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
-        let mut line = serde_json::to_vec(event)?;
-        line.push(b'\n');
-        self.out.write_all(&line)?;
+        serde_json::to_writer(&mut self.held, event)?;
+        self.held.push(b'\n');
+        if self.may_wait(&event.body) {
+            return Ok(());
+        }
+        self.out.write_all(&self.held)?;
+        self.held.clear();
         self.out.flush()
     }
 }

@@ -54,6 +54,52 @@ fn what_is_written_is_read_back() {
     assert_eq!(back, bodies());
 }
 
+/// Counts writes; each has to be whole lines.
+#[derive(Default)]
+struct Writes(Vec<usize>);
+
+impl std::io::Write for Writes {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        assert!(bytes.ends_with(b"\n"));
+        self.0.push(bytes.iter().filter(|b| **b == b'\n').count());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_phase_is_written_together_and_trouble_at_once() {
+    let about = |phase: Phase| {
+        let op = Op::ReadHostKernel;
+        Body::About { step: step("a"), phase, actor: Actor::Runtime, op }
+    };
+    let done = || Body::Done { step: step("a"), micros: 0, unchanged: false, filled: Default::default() };
+    let failed = Body::Failed { step: step("a"), failure: Failure::new("x", None) };
+    let mut held = RecordingWriter::new(Writes::default()).by_phase();
+    let mut plain = RecordingWriter::new(Writes::default());
+    let events = [
+        about(Phase::Image),
+        done(),
+        about(Phase::Image),
+        done(),
+        about(Phase::Union),
+        done(),
+        about(Phase::Union),
+        failed,
+        Body::End { status: 1 },
+    ];
+    for body in events {
+        let event = Event { seq: 0, at: 0, body };
+        held.event(&event).unwrap();
+        plain.event(&event).unwrap();
+    }
+    assert_eq!(held.into_inner().0, [1, 4, 3, 1]);
+    assert_eq!(plain.into_inner().0, [1; 9]);
+}
+
 #[test]
 fn every_sample_op_survives() {
     for op in crate::narrate::samples::all() {

@@ -3,9 +3,12 @@
 //!
 //! A value is volatile because an event says so ([`Value::Volatile`]), never
 //! because it looks like something. Names count up by kind in the order of
-//! first appearance: `<container-1>`, `<digest-2>`.
+//! first appearance: `<container-1>`, `<digest-2>`. An operation holds its
+//! addresses as addresses, so the name of one is an address that belongs to
+//! nobody: 192.0.2.1, RFC 5737; that of a network 192.0.2.0.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv4Addr;
 
 use super::{Body, Event, Fact, Kind, Life, Value};
 
@@ -23,6 +26,8 @@ pub fn redact(events: &[Event]) -> serde_json::Result<Vec<Event>> {
 #[derive(Debug, Default)]
 pub struct Redactor {
     counts: BTreeMap<Kind, usize>,
+    /// Addresses of networks, which are counted by themselves.
+    networks: usize,
     /// Values that may stand inside texts, and their names.
     texts: HashMap<String, Name>,
     /// Values that are replaced only where they are tagged: a small number may
@@ -118,7 +123,7 @@ impl Redactor {
         let digits = hex_digits(value);
         let name = match digits.and_then(|d| self.same_digits(d)) {
             Some(name) => name,
-            None => Name { kind: *kind, name: self.fresh(*kind) },
+            None => Name { kind: *kind, name: self.fresh_for(*kind, value) },
         };
         self.insert(value.clone(), name.kind, name.name.clone());
         if let Some(digits) = digits {
@@ -133,6 +138,21 @@ impl Redactor {
     fn same_digits(&self, digits: &str) -> Option<Name> {
         let known = self.texts.get(digits).or_else(|| self.texts.get(digits.get(..SHORT)?))?;
         matches!(known.kind, Kind::Container | Kind::Image | Kind::Digest).then(|| known.clone())
+    }
+
+    fn fresh_for(&mut self, kind: Kind, value: &str) -> String {
+        let address = value.parse::<Ipv4Addr>().ok().filter(|_| kind == Kind::Address);
+        let Some(address) = address else { return self.fresh(kind) };
+        let [_, _, _, last] = address.octets();
+        if last == 0 {
+            self.networks += 1;
+            let [a, b, c] = NOBODYS[(self.networks - 1) % NOBODYS.len()];
+            return Ipv4Addr::new(a, b, c, 0).to_string();
+        }
+        let count = self.counts.entry(kind).or_default();
+        *count += 1;
+        let [a, b, c] = NOBODYS[(*count - 1) / 254 % NOBODYS.len()];
+        Ipv4Addr::new(a, b, c, ((*count - 1) % 254 + 1) as u8).to_string()
     }
 
     fn fresh(&mut self, kind: Kind) -> String {
@@ -233,6 +253,9 @@ impl Redactor {
     }
 }
 
+/// The networks for documentation, RFC 5737.
+const NOBODYS: [[u8; 3]; 3] = [[192, 0, 2], [198, 51, 100], [203, 0, 113]];
+
 /// Digits of the short form of an id.
 const SHORT: usize = 12;
 
@@ -288,6 +311,8 @@ fn stands_alone(kind: Kind, text: &str, at: usize, value: &str) -> bool {
         }
         Kind::Address | Kind::Release => before != Some('.') && next != Some('-') && !dotted,
         Kind::Mac => before != Some(':') && next != Some(':'),
+        // `net.ipv4.conf.LINK.route_localnet`, as sysctl(8) writes a path.
+        Kind::Link if text[..at].ends_with(".conf.") => true,
         Kind::Host | Kind::Link => {
             let inner = |c: Option<char>| matches!(c, Some('-' | '.'));
             !inner(before) && next != Some('-') && !dotted

@@ -5,11 +5,16 @@
 //! namespace of its own.
 
 mod bad_input;
+mod differential;
 mod fault;
 mod fault_life;
 mod fault_store;
 mod lessons;
+mod model;
+mod recording;
 mod run;
+mod story;
 mod support;
+mod truth;
 mod userland;
 mod userland_scripts;

@@ -133,7 +133,7 @@ fn make(
         let file = File::open(exe).map_err(|e| ImageError::io("open", exe, e))?;
         let mut binary = Hashing::new(file);
         let mut out = Hashing::new(out);
-        write_tar(layer, &mut binary, stamp.size, &mut out).map_err(|e| match e.raw_os_error() {
+        write_tar(&layer.entries, &mut binary, stamp.size, &mut out).map_err(|e| match e.raw_os_error() {
             Some(_) => store.writing("write the layers of box to", store.root(), e),
             None => program(e.to_string()),
         })?;

@@ -73,22 +73,24 @@ pub fn layers(programs: &[&str]) -> Vec<BuiltinLayer> {
     vec![files::base(), files::userland(), files::links(programs)]
 }
 
+/// What stands for the program's bytes in the modelled layers.
+const STAND_IN: &[u8] = b"the programs of the modelled kernel\n";
+
+/// Digest and bytes of the tar that these entries make in the model.
+pub fn model_digest(entries: &[Entry]) -> (String, u64) {
+    let mut out = digest::Hashing::new(std::io::sink());
+    // Neither the sink nor the text can fail.
+    let _ = write_tar(entries, &mut &*STAND_IN, STAND_IN.len() as u64, &mut out);
+    let (_, digest, bytes) = out.finish();
+    (digest, bytes)
+}
+
 /// The image as the modelled kernel has it. Its layers are those of
 /// [`layers`], with a short text in place of the program; the digests are
 /// true digests of that.
 pub fn model_image(programs: &[&str]) -> Image {
-    const STAND_IN: &[u8] = b"the programs of the modelled kernel\n";
     let definition = layers(programs);
-    let blobs: Vec<(String, u64)> = definition
-        .iter()
-        .map(|layer| {
-            let mut out = digest::Hashing::new(std::io::sink());
-            // Neither the sink nor the text can fail.
-            let _ = write_tar(layer, &mut &*STAND_IN, STAND_IN.len() as u64, &mut out);
-            let (_, digest, bytes) = out.finish();
-            (digest, bytes)
-        })
-        .collect();
+    let blobs: Vec<(String, u64)> = definition.iter().map(|layer| model_digest(&layer.entries)).collect();
     assemble(&definition, &blobs, &digest::of_bytes(STAND_IN), |_| (std::path::PathBuf::new(), true)).0
 }
 

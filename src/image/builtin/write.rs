@@ -4,21 +4,16 @@ use std::io::{self, Read, Write};
 
 use tar::{Builder, EntryType, Header};
 
-use super::{BuiltinLayer, Content};
+use super::{Content, Entry};
 
 /// Writes the layer. `binary` gives the program's `size` bytes, where the layer
 /// holds it.
 ///
 /// # Errors
 /// Those of the reader and the writer, and when the program has not `size` bytes.
-pub fn write_tar(
-    layer: &BuiltinLayer,
-    binary: &mut dyn Read,
-    size: u64,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub fn write_tar(entries: &[Entry], binary: &mut dyn Read, size: u64, out: &mut dyn Write) -> io::Result<()> {
     let mut tar = Builder::new(out);
-    for entry in &layer.entries {
+    for entry in entries {
         let mut header = Header::new_gnu();
         header.set_mode(entry.mode);
         header.set_uid(u64::from(entry.uid));

@@ -143,20 +143,42 @@ pub fn open_in_root(
 
 /// write(2) of all of a short text.
 pub fn write_all(rec: &mut Recorder, fd: impl AsFd, data: &[u8]) -> Result<(), Errno> {
-    let fd = fd.as_fd();
+    write_told(rec, fd.as_fd(), data, None)
+}
+
+/// The same of a text that differs from run to run, in its length too.
+pub fn write_volatile(rec: &mut Recorder, fd: impl AsFd, data: &[u8]) -> Result<(), Errno> {
+    write_told(rec, fd.as_fd(), data, Some(Kind::Other))
+}
+
+/// How much of a text is told.
+const TOLD: usize = 256;
+
+/// The beginning of a long text, cut between words: half an address or id could
+/// not be told from anything else.
+fn beginning(data: &[u8]) -> String {
+    let cut = match data.get(..TOLD).filter(|_| data.len() > TOLD) {
+        Some(head) => head.iter().rposition(u8::is_ascii_whitespace).map_or(head, |at| &head[..=at]),
+        None => data,
+    };
+    String::from_utf8_lossy(cut).into_owned()
+}
+
+fn write_told(rec: &mut Recorder, fd: BorrowedFd<'_>, data: &[u8], kind: Option<Kind>) -> Result<(), Errno> {
+    let length = |n: usize| match kind {
+        Some(_) => Value::volatile(Kind::Bytes, n),
+        None => Value::Int(n as i64),
+    };
     let mut rest = data;
     while !rest.is_empty() {
         let written = rec.call(
             "write",
             || {
-                let shown = String::from_utf8_lossy(&rest[..rest.len().min(256)]).into_owned();
-                vec![
-                    ("fd", fd_value(fd)),
-                    ("buf", Value::Text(shown)),
-                    ("count", Value::Int(rest.len() as i64)),
-                ]
+                let buf = beginning(rest);
+                let buf = kind.map_or(Value::Text(buf.clone()), |kind| Value::volatile(kind, buf));
+                vec![("fd", fd_value(fd)), ("buf", buf), ("count", length(rest.len()))]
             },
-            |n: &usize| Value::Int(*n as i64),
+            |n: &usize| length(*n),
             || rustix::io::write(fd, rest),
         );
         match written {

@@ -23,7 +23,7 @@ pub fn apply(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failur
         | Op::UseLayer { .. }
         | Op::ReadHostKernel
         | Op::LookForKernel { .. }
-        | Op::ReadChanges { .. } => layers::apply(op, cx, &state.store),
+        | Op::ReadChanges { .. } => layers::apply(op, state),
         Op::MakeDir { .. } | Op::WriteFile { .. } | Op::RecordExit { .. } | Op::RemoveContainer { .. } => {
             files::apply(op, cx, state)
         }

@@ -72,7 +72,13 @@ pub fn of(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
         // Still there when the command has ended already: it is a zombie until
         // `Supervise` has its status.
         Op::Exec { .. } => cx.init_pid().map_or_else(Vec::new, |pid| {
-            status(&pid.to_string(), &["Name", "Uid", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp"])
+            let mut facts =
+                status(&pid.to_string(), &["Name", "Uid", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp"]);
+            // A shell may have become what it was to start by now.
+            for name in facts.iter_mut().filter(|f| f.key == "Name") {
+                name.value = Value::volatile(Kind::Other, name.value.text());
+            }
+            facts
         }),
         Op::Supervise { .. } => cx.init_pid().map_or_else(Vec::new, |pid| {
             let path = format!("/proc/{pid}");
@@ -85,7 +91,7 @@ pub fn of(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
         | Op::UseLayer { .. }
         | Op::ReadHostKernel
         | Op::LookForKernel { .. }
-        | Op::ReadChanges { .. } => layers::evidence(op, &state.store),
+        | Op::ReadChanges { .. } => layers::evidence(op, state),
         _ => Vec::new(),
     }
 }
@@ -154,13 +160,21 @@ fn detached(union: &std::os::fd::OwnedFd) -> Vec<Fact> {
     facts
 }
 
+/// A file that the kernel writes as it is read. It has no size: with room from
+/// the start it takes few reads.
+pub fn text_of(path: &str) -> std::io::Result<String> {
+    let mut text = String::with_capacity(16 << 10);
+    std::io::Read::read_to_string(&mut std::fs::File::open(path)?, &mut text)?;
+    Ok(text)
+}
+
 /// The mounts that a process sees, filtered by mount point; proc_pid_mountinfo(5).
 pub fn mounts(process: &str, wanted: impl Fn(&str) -> bool) -> Vec<Fact> {
     let source = format!("/proc/{process}/mountinfo");
-    let Ok(text) = std::fs::read_to_string(&source) else { return Vec::new() };
+    let Ok(text) = text_of(&source) else { return Vec::new() };
     text.lines()
+        .filter(|l| l.split(' ').nth(4).is_some_and(|point| wanted(&unescape(point))))
         .filter_map(MountLine::parse)
-        .filter(|m| wanted(&m.point))
         .map(|m| fact(&source, &format!("mount {}", m.point), Value::Text(m.text())))
         .collect()
 }
@@ -254,7 +268,7 @@ pub fn namespace_facts(namespaces: &[Ns], process: &str) -> Vec<Fact> {
 /// Fields of `/proc/PID/status`.
 pub fn status(process: &str, fields: &[&str]) -> Vec<Fact> {
     let source = format!("/proc/{process}/status");
-    let Ok(text) = std::fs::read_to_string(&source) else { return Vec::new() };
+    let Ok(text) = text_of(&source) else { return Vec::new() };
     let mut facts = Vec::new();
     for field in fields {
         let line = text.lines().find_map(|l| l.strip_prefix(field)?.strip_prefix(':'));
@@ -267,14 +281,14 @@ pub fn status(process: &str, fields: &[&str]) -> Vec<Fact> {
 }
 
 fn lines(source: &str, key: &str) -> Vec<Fact> {
-    let Ok(text) = std::fs::read_to_string(source) else { return Vec::new() };
+    let Ok(text) = text_of(source) else { return Vec::new() };
     text.lines()
         .map(|l| fact(source, key, Value::Text(l.split_whitespace().collect::<Vec<_>>().join(" "))))
         .collect()
 }
 
 fn rlimit(kind: &str) -> Vec<Fact> {
-    let Ok(text) = std::fs::read_to_string("/proc/self/limits") else { return Vec::new() };
+    let Ok(text) = text_of("/proc/self/limits") else { return Vec::new() };
     let title = match kind {
         "RLIMIT_NOFILE" => "Max open files",
         "RLIMIT_NPROC" => "Max processes",

@@ -139,6 +139,8 @@ fn remove_dir(
             name => entries.push((OsStr::from_bytes(name).to_owned(), entry.file_type())),
         }
     }
+    // The order of a directory is the file system's; the story's is the names'.
+    entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     for (child, mut kind) in entries {
         if kind == FileType::Unknown {
             let stat = rustix::fs::statat(&fd, &child, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -175,7 +177,7 @@ fn record_exit(record: &str, cx: &mut Cx<'_>) -> Result<bool, Failure> {
     let temporary = format!("{record}.new");
     let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::WRONLY | OFlags::NOFOLLOW;
     calls::openat(cx.rec, CWD, &temporary, flags, 0o600)
-        .and_then(|fd| calls::write_all(cx.rec, &fd, &text))
+        .and_then(|fd| calls::write_volatile(cx.rec, &fd, &text))
         .and_then(|()| calls::rename(cx.rec, &temporary, record))
         .map_err(fail(what))?;
     Ok(false)

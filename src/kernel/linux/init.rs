@@ -59,6 +59,11 @@ fn run(init: &mut Init) {
         while next < upto.min(init.ops.len()) {
             let op = init.ops[next].clone();
             match step(init, &op, &mut rec, &mut slots) {
+                Ok(applied) if init.watch != Watch::Off && next + 1 < upto => {
+                    if init.channel.send(&Answer::Done(applied), None).is_err() {
+                        return;
+                    }
+                }
                 Ok(applied) => done = applied,
                 Err(failed) => {
                     let _ = init.channel.send(&Answer::Failed(next, Box::new(failed)), None);

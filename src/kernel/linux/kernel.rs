@@ -26,6 +26,8 @@ pub struct LinuxKernel {
     steps: Vec<InitStep>,
     /// Layer trees, uppermost first.
     layers: Vec<String>,
+    /// Init goes through its steps also while it is watched.
+    ahead: bool,
     /// The next of init's steps that is asked for.
     next: usize,
     /// Init has been let go up to here.
@@ -60,10 +62,18 @@ impl LinuxKernel {
             state: State::default(),
             steps: Vec::new(),
             layers: Vec::new(),
+            ahead: false,
             next: 0,
             sent: 0,
             child: None,
         }
+    }
+
+    /// Lets init go through its steps, up to the command, without waiting for a
+    /// word before each. It tells of each as it does it; what is said to be about
+    /// to happen may then have happened in init already.
+    pub fn let_init_run_ahead(&mut self, ahead: bool) {
+        self.ahead = ahead;
     }
 
     fn clone_init(
@@ -131,7 +141,8 @@ impl LinuxKernel {
             }
             self.sent = upto;
         }
-        if n + 1 < self.sent {
+        // Unwatched, init says nothing before the end of what it was let do.
+        if n + 1 < self.sent && self.watch == Watch::Off {
             return Ok(Applied::default());
         }
         self.answer(n, step, slots, life)
@@ -265,8 +276,12 @@ impl Kernel for LinuxKernel {
             if step.actor != Actor::Init {
                 continue;
             }
-            let ahead = plan.steps[n..].iter().take_while(|s| s.actor == Actor::Init).count();
-            let ahead = if watch == Watch::Off { ahead } else { 1 };
+            let its_own = plan.steps[n..].iter().take_while(|s| s.actor == Actor::Init);
+            let ahead = match watch {
+                Watch::Off => its_own.count(),
+                _ if self.ahead => its_own.take_while(|s| !matches!(s.op, Op::Exec { .. })).count().max(1),
+                _ => 1,
+            };
             let upto = self.steps.len() + ahead;
             self.steps.push(InitStep { id: step.id.clone(), op: step.op.clone(), upto });
         }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::cx::Cx;
+use super::state::State;
 use crate::image::layers::{self as image, Limits};
 use crate::image::{changes, digest};
 use crate::kernel::{Errno, Failure};
@@ -17,7 +17,8 @@ fn blob(store: &Path, wanted: &str) -> Result<PathBuf, Failure> {
 }
 
 /// Carries out the reading operations and the unpacking of a layer.
-pub fn apply(op: &Op, _cx: &mut Cx<'_>, store: &Path) -> Result<bool, Failure> {
+pub fn apply(op: &Op, state: &mut State) -> Result<bool, Failure> {
+    let store = state.store.as_path();
     match op {
         Op::ReadImage { reference, image, manifest, .. } => {
             for (what, wanted) in [("manifest", manifest), ("config", image)] {
@@ -43,7 +44,13 @@ pub fn apply(op: &Op, _cx: &mut Cx<'_>, store: &Path) -> Result<bool, Failure> {
             Ok(true)
         }
         Op::UnpackLayer { blob: packed, media_type, size, diff_id, dir, .. } => {
-            unpack(&blob(store, packed)?, media_type, *size, diff_id, Path::new(dir))
+            let (blob, limits) = (blob(store, packed)?, Limits::for_blob(*size));
+            // The one place that unpacks: the image room does it, resolving
+            // every name beneath the tree's own directory.
+            let done = image::unpack(&blob, media_type, diff_id, Path::new(dir), &limits)?;
+            let existed = done.existed;
+            state.unpacked = (!existed).then_some(done);
+            Ok(existed)
         }
         Op::UseLayer { dir, diff_id, .. } => match rustix::fs::stat(dir.as_str()) {
             Ok(s) if rustix::fs::FileType::from_raw_mode(s.st_mode).is_dir() => Ok(true),
@@ -61,15 +68,9 @@ fn gone(dir: &str, diff_id: &str, errno: Errno) -> Failure {
     Failure::new(format!("use layer {diff_id} at {dir}"), Some(errno)).hint("load the image again")
 }
 
-/// The one place that unpacks: the image room does it, resolving every name
-/// beneath the tree's own directory.
-fn unpack(blob: &Path, media_type: &str, size: u64, diff_id: &str, dir: &Path) -> Result<bool, Failure> {
-    let done = image::unpack(blob, media_type, diff_id, dir, &Limits::for_blob(size))?;
-    Ok(done.existed)
-}
-
 /// What there is to say of a layer's or the host's kernel.
-pub fn evidence(op: &Op, store: &Path) -> Vec<Fact> {
+pub fn evidence(op: &Op, state: &State) -> Vec<Fact> {
+    let store = state.store.as_path();
     let fact = |source: &str, key: &str, value: Value| Fact {
         source: Value::from(source),
         key: key.to_owned(),
@@ -88,13 +89,15 @@ pub fn evidence(op: &Op, store: &Path) -> Vec<Fact> {
                 ))
             })
             .collect(),
-        Op::UnpackLayer { dir, .. } | Op::UseLayer { dir, .. } => {
-            let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
-            let mut names: Vec<String> =
-                entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-            names.sort();
-            vec![fact(dir, "top", Value::Text(names.join(" ")))]
+        Op::UnpackLayer { dir, .. } => {
+            let mut facts = top(dir);
+            // Counted while unpacking; nothing was, if the tree is not there.
+            if let Some(done) = state.unpacked.as_ref().filter(|_| !facts.is_empty()) {
+                facts.extend(counts(dir, done));
+            }
+            facts
         }
+        Op::UseLayer { dir, .. } => top(dir),
         Op::ReadHostKernel => {
             let uname = rustix::system::uname();
             let text = |s: &std::ffi::CStr| s.to_string_lossy().into_owned();
@@ -116,6 +119,34 @@ pub fn evidence(op: &Op, store: &Path) -> Vec<Fact> {
         }
         _ => Vec::new(),
     }
+}
+
+/// The names in a layer's root.
+fn top(dir: &str) -> Vec<Fact> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    let mut names: Vec<String> =
+        entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    vec![Fact { source: dir.into(), key: "top".to_owned(), value: Value::Text(names.join(" ")) }]
+}
+
+/// What unpacking counted. [`crate::narrate`] makes a sentence of it.
+fn counts(dir: &str, done: &image::Unpacked) -> Vec<Fact> {
+    [
+        ("entries", done.entries),
+        ("bytes of the tar", done.tar_bytes),
+        ("bytes of files", done.file_bytes),
+        ("whiteouts", done.whiteouts),
+        ("opaque directories", done.opaque_dirs),
+        ("attributes not taken", done.skipped_xattrs),
+    ]
+    .into_iter()
+    .map(|(key, n)| Fact {
+        source: format!("unpacking into {dir}").into(),
+        key: key.to_owned(),
+        value: Value::Int(i64::try_from(n).unwrap_or(i64::MAX)),
+    })
+    .collect()
 }
 
 /// What of the things that boot a machine is in a layer's tree.
@@ -142,8 +173,6 @@ fn bootable(layer: &str) -> Vec<Fact> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Slots;
-    use crate::kernel::linux::recorder::Recorder;
 
     #[test]
     fn an_image_with_another_digest_is_refused() {
@@ -157,12 +186,11 @@ mod tests {
         };
         let (manifest, image) = (put("{\"m\":1}"), put("{\"c\":1}"));
         let op = Op::ReadImage { reference: "x".to_owned(), image: image.clone(), manifest, layers: 0 };
-        let (mut rec, mut slots) = (Recorder::off(), Slots::new());
-        let mut cx = Cx { rec: &mut rec, slots: &mut slots };
-        assert!(apply(&op, &mut cx, store.path()).unwrap());
-        assert_eq!(evidence(&op, store.path()).len(), 2);
+        let mut state = State { store: store.path().to_owned(), ..State::default() };
+        assert!(apply(&op, &mut state).unwrap());
+        assert_eq!(evidence(&op, &state).len(), 2);
         std::fs::write(blob(store.path(), &image).unwrap(), "{}").unwrap();
-        let failure = apply(&op, &mut cx, store.path()).unwrap_err();
+        let failure = apply(&op, &mut state).unwrap_err();
         assert!(failure.what.contains("its digest is"), "{failure}");
     }
 

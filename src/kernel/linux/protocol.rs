@@ -1,6 +1,6 @@
 //! What runtime and init say to each other, over a socket pair that execve
-//! closes. The runtime lets init go up to a step; init answers once, or fails
-//! at a step. Before execve init says what it is about to do, and silence
+//! closes. The runtime lets init go up to a step; init answers once, or, while
+//! it is watched, once for each step, or fails at a step. Before execve init says what it is about to do, and silence
 //! after that, the end of the stream, means that execve worked.
 
 use std::io::{IoSlice, IoSliceMut};
@@ -28,7 +28,7 @@ pub struct Go {
 /// Init to runtime.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Answer {
-    /// The steps asked for are done; what was seen of them.
+    /// The steps asked for are done, or the next of them; what was seen of it.
     Done(Applied),
     /// The step with this index among init's failed. Init is gone.
     Failed(usize, Box<StepFailure>),

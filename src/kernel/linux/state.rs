@@ -32,6 +32,8 @@ pub struct State {
     pub volatile: bool,
     /// The cgroup namespace is taken by a step of its own.
     pub late_cgroup_namespace: bool,
+    /// What the last unpacking of a layer counted.
+    pub unpacked: Option<crate::image::layers::Unpacked>,
     /// The terminal's master: in init until it is handed over, then in the runtime.
     pub terminal: Option<OwnedFd>,
 }

@@ -200,7 +200,7 @@ pub(crate) fn attr(all: &Cgroups, ino: u64, now: i64) -> Res<Attr> {
         Some(_) => (FileType::File, 0o444, 1),
         None => (FileType::Dir, 0o755, 2 + group.children.len() as u32),
     };
-    Ok(Attr { kind, mode, uid: 0, gid: 0, nlink, rdev: (0, 0), size: 0, mtime: now })
+    Ok(Attr { kind, mode, uid: 0, gid: 0, nlink, rdev: (0, 0), size: 0, blocks: 0, mtime: now })
 }
 
 pub(crate) fn entries(all: &Cgroups, dir: u64) -> Res<Vec<(String, FileType, u64)>> {

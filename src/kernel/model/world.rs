@@ -228,11 +228,18 @@ impl World {
                 m.shared = Some(i as u32 + 2);
             }
         }
-        for (name, minor) in [("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)] {
+        for (name, major, minor) in [
+            ("null", 1, 3),
+            ("zero", 1, 5),
+            ("full", 1, 7),
+            ("random", 1, 8),
+            ("urandom", 1, 9),
+            ("tty", 5, 0),
+        ] {
             let path = format!("/dev/{name}");
             let mut ctx = ctx.clone();
             ctx.umask = 0;
-            let _ = self.mknod(&ctx, &path, crate::userland::FileType::Char, 0o666, (1, minor));
+            let _ = self.mknod(&ctx, &path, crate::userland::FileType::Char, 0o666, (major, minor));
         }
     }
 

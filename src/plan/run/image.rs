@@ -17,13 +17,12 @@ pub(super) fn layers(b: &mut Builder, spec: &RunSpec) {
             layers: spec.image.layers.len() as u32,
         },
     );
-    for (index, layer) in spec.image.layers.iter().enumerate() {
-        let index = index as u32;
+    for (index, layer) in (1..).zip(&spec.image.layers) {
         let dir = layer.dir.to_string_lossy().into_owned();
         if layer.unpacked {
             b.runtime(
                 Phase::Image,
-                &format!("use-layer-{}", index + 1),
+                &format!("use-layer-{index}"),
                 Op::UseLayer {
                     index,
                     diff_id: layer.diff_id.clone(),
@@ -35,7 +34,7 @@ pub(super) fn layers(b: &mut Builder, spec: &RunSpec) {
         } else {
             b.runtime(
                 Phase::Image,
-                &format!("unpack-layer-{}", index + 1),
+                &format!("unpack-layer-{index}"),
                 Op::UnpackLayer {
                     index,
                     blob: layer.blob.clone(),

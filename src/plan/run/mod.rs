@@ -24,7 +24,7 @@ pub fn plan(spec: &RunSpec, facts: &HostFacts) -> Result<Plan, Failure> {
     network::outside(&mut builder, spec);
     network::inside(&mut builder, spec);
     namespaces::join(&mut builder, spec, &cgroup);
-    mounts::mounts(&mut builder, spec, facts);
+    mounts::mounts(&mut builder, spec, facts, &cgroup);
     mounts::pivot(&mut builder, spec);
     security::security(&mut builder, spec);
     life::exec(&mut builder, spec);

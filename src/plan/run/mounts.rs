@@ -4,11 +4,12 @@ use oci_spec::runtime::Mount;
 
 use super::{Builder, image, inside, label, rootfs};
 use crate::kernel::HostFacts;
+use crate::plan::cgroup::CgroupPlan;
 use crate::plan::op::{CgroupVersion, MountRole};
 use crate::plan::{Op, Phase};
 use crate::spec::RunSpec;
 
-pub(super) fn mounts(b: &mut Builder, spec: &RunSpec, facts: &HostFacts) {
+pub(super) fn mounts(b: &mut Builder, spec: &RunSpec, facts: &HostFacts, cgroups: &CgroupPlan) {
     b.init(Phase::Mounts, "make-private", Op::MakeMountsPrivate);
     image::place_union(b, spec, facts);
     let all: Vec<Mount> = spec.oci.mounts().clone().unwrap_or_default();
@@ -17,7 +18,7 @@ pub(super) fn mounts(b: &mut Builder, spec: &RunSpec, facts: &HostFacts) {
         let options = mount.options().clone().unwrap_or_default();
         match mount.typ().as_deref() {
             Some("bind") => bind(b, spec, mount, &destination, options),
-            Some("cgroup") => cgroup(b, spec, facts, &destination, options),
+            Some("cgroup") => cgroup(b, spec, facts, cgroups, &destination, options),
             _ => {
                 let fstype = mount.typ().clone().unwrap_or_default();
                 let source =
@@ -81,7 +82,14 @@ fn bind(b: &mut Builder, spec: &RunSpec, mount: &Mount, destination: &str, optio
     b.init(Phase::Mounts, &format!("bind-{}", label(destination)), op);
 }
 
-fn cgroup(b: &mut Builder, spec: &RunSpec, facts: &HostFacts, destination: &str, options: Vec<String>) {
+fn cgroup(
+    b: &mut Builder,
+    spec: &RunSpec,
+    facts: &HostFacts,
+    cgroups: &CgroupPlan,
+    destination: &str,
+    options: Vec<String>,
+) {
     if facts.cgroups.is_empty() {
         return;
     }
@@ -108,7 +116,9 @@ fn cgroup(b: &mut Builder, spec: &RunSpec, facts: &HostFacts, destination: &str,
     let writable = !options.iter().any(|o| o == "ro");
     let tmpfs = ["nosuid", "noexec", "nodev", "mode=755"].map(str::to_owned).to_vec();
     mount(destination, "tmpfs", "tmpfs", tmpfs);
-    for hierarchy in facts.cgroups.iter().filter(|c| c.version == CgroupVersion::V1) {
+    // Where the container has no cgroup of its own, its cgroup namespace begins
+    // at the runtime's: mounted here, that hierarchy would show the host's.
+    for hierarchy in facts.cgroups.iter().filter(|c| c.version == CgroupVersion::V1 && cgroups.owns(c)) {
         let names = hierarchy.controllers.join(",");
         let mut own: Vec<String> = options.clone();
         own.push(names.clone());

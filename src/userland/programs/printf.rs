@@ -214,7 +214,9 @@ impl Spec {
     fn float(&self, conversion: char, value: f64) -> Vec<u8> {
         let precision = self.precision.unwrap_or(6);
         let size = value.abs();
-        let exponent = if size == 0.0 || !size.is_finite() { 0 } else { size.log10().floor() as i32 };
+        // %g goes by the exponent that %e would show, after rounding.
+        let shown = format!("{size:.*e}", precision.max(1) - 1);
+        let exponent: i32 = shown.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
         let scientific = |digits: usize| {
             let text = format!("{size:.digits$e}");
             let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));

@@ -164,8 +164,9 @@ impl<S: Sys> Shell<S> {
         }
         let mut status = 1;
         for pid in pids {
-            status = self.wait_foreground(pid).await;
+            status = self.wait_member(pid).await;
         }
+        self.reap();
         Ok(if failed.is_some() { 1 } else { status })
     }
 
@@ -211,13 +212,20 @@ impl<S: Sys> Shell<S> {
 
     /// Waits, and says which signal ended the child.
     pub async fn wait_foreground(&mut self, pid: Pid) -> u8 {
+        let status = self.wait_member(pid).await;
+        self.reap();
+        status
+    }
+
+    /// The same for one member of a pipeline: reaping whoever has ended would take
+    /// the other members' statuses away.
+    async fn wait_member(&mut self, pid: Pid) -> u8 {
         let Ok(exit) = self.wait_child(pid).await else { return 127 };
         if let Exit::Signal(signal) = exit
             && let Some(words) = signal_words(signal)
         {
             let _ = self.sys.write(2, format!("{words}\n").as_bytes()).await;
         }
-        self.reap();
         status_of(exit)
     }
 

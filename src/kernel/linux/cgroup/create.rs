@@ -92,7 +92,7 @@ fn parent(path: &str) -> Result<&str, Failure> {
 }
 
 pub(super) fn evidence(version: CgroupVersion, path: &str) -> Vec<Fact> {
-    let mut facts = vec![files::fact(&format!("{path}/cgroup.procs"))];
+    let mut facts = files::procs(&format!("{path}/cgroup.procs"));
     if version == CgroupVersion::V2 {
         facts.push(files::fact(&format!("{path}/cgroup.controllers")));
     }

@@ -14,6 +14,11 @@ pub(super) fn write(rec: &mut Recorder, path: &str, value: &str) -> Result<(), E
     write_each(rec, path, &[value], &mut 0)
 }
 
+/// As [`write()`], of a pid: another one in every run.
+pub(super) fn write_pid(rec: &mut Recorder, path: &str, pid: i32) -> Result<(), Errno> {
+    write_all(rec, path, &[pid.to_string()], Some(Kind::Pid), &mut 0)
+}
+
 /// As [`write()`], with a write for each value; `at` is the one that failed.
 pub(super) fn write_each<S: AsRef<str>>(
     rec: &mut Recorder,
@@ -21,14 +26,32 @@ pub(super) fn write_each<S: AsRef<str>>(
     values: &[S],
     at: &mut usize,
 ) -> Result<(), Errno> {
+    write_all(rec, path, values, None, at)
+}
+
+fn write_all<S: AsRef<str>>(
+    rec: &mut Recorder,
+    path: &str,
+    values: &[S],
+    kind: Option<Kind>,
+    at: &mut usize,
+) -> Result<(), Errno> {
     let fd = open(rec, path, OFlags::WRONLY | OFlags::CLOEXEC, "O_WRONLY|O_CLOEXEC")?;
     let mut wrote = Ok(0);
+    // What differs from run to run may differ in length.
+    let length = |n: usize| match kind {
+        Some(_) => Value::volatile(Kind::Bytes, n),
+        None => Value::Int(n as i64),
+    };
     for (n, value) in values.iter().map(AsRef::as_ref).enumerate() {
         *at = n;
         wrote = rec.call(
             "write",
-            || vec![("fd", fd_value(&fd)), ("buf", value.into()), ("count", Value::Int(value.len() as i64))],
-            |n: &usize| Value::Int(*n as i64),
+            || {
+                let buf = kind.map_or_else(|| value.into(), |kind| Value::volatile(kind, value));
+                vec![("fd", fd_value(&fd)), ("buf", buf), ("count", length(value.len()))]
+            },
+            |n: &usize| length(*n),
             || rustix::io::write(&fd, value.as_bytes()),
         );
         if wrote.is_err() {
@@ -74,8 +97,18 @@ pub(super) fn fd_value(fd: &OwnedFd) -> Value {
 
 /// The file's text without the last newline.
 pub(super) fn read(path: &str) -> Result<String, Errno> {
-    let text = std::fs::read_to_string(path).map_err(Errno::from)?;
+    let text = crate::kernel::linux::evidence::text_of(path).map_err(Errno::from)?;
     Ok(text.trim_end().to_owned())
+}
+
+/// The processes in a cgroup as evidence.
+pub(super) fn procs(path: &str) -> Vec<Fact> {
+    let fact = |value| Fact { source: path.into(), key: "cgroup.procs".to_owned(), value };
+    match read(path) {
+        Ok(text) if text.is_empty() => vec![fact("".into())],
+        Ok(text) => text.lines().map(|pid| fact(Value::volatile(Kind::Pid, pid))).collect(),
+        Err(errno) => vec![fact(errno.words().into())],
+    }
 }
 
 /// A file as evidence: its text, or why it cannot be read.

@@ -9,15 +9,15 @@ use crate::trace::{Fact, Kind, Value};
 /// namespace. The runtime writes init's pid to any other.
 pub(super) fn join(cx: &mut Cx, files: &[String]) -> Result<bool, Failure> {
     for file in files {
-        let pid = if file.ends_with("/tasks") {
-            "0".to_owned()
+        let (pid, wrote) = if file.ends_with("/tasks") {
+            (0, files::write(cx.rec, file, "0"))
         } else {
             let pid = cx.init_pid().ok_or_else(|| {
                 Failure::new("join the cgroups before there is a process to put into them", None)
             })?;
-            pid.to_string()
+            (pid, files::write_pid(cx.rec, file, pid))
         };
-        files::write(cx.rec, file, &pid).map_err(|errno| {
+        wrote.map_err(|errno| {
             let failure = files::failure(format!("write pid {pid} to {file}"), errno);
             match errno {
                 Errno::ESRCH => {

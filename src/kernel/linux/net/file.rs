@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
 use crate::kernel::Errno;
 use crate::kernel::linux::recorder::{Recorder, zero};
@@ -33,10 +33,17 @@ pub fn write(rec: &mut Recorder, path: &Path, who: &str, text: &str, mode: u32) 
     )?;
     put(rec, &fd, text)?;
     rec.call(
-        "rename",
-        || vec![("oldpath", path_value(&temporary)), ("newpath", path_value(path))],
+        "renameat",
+        || {
+            vec![
+                ("olddirfd", "AT_FDCWD".into()),
+                ("oldpath", path_value(&temporary)),
+                ("newdirfd", "AT_FDCWD".into()),
+                ("newpath", path_value(path)),
+            ]
+        },
         zero,
-        || rustix::fs::rename(&temporary, path),
+        || rustix::fs::renameat(CWD, &temporary, CWD, path),
     )
 }
 
@@ -69,7 +76,7 @@ fn open(rec: &mut Recorder, path: &Path, flags: OFlags, shown: &str, mode: u32) 
         args
     };
     let result = |fd: &OwnedFd| Value::volatile(Kind::Fd, fd.as_raw_fd());
-    let make = || rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::from_raw_mode(mode));
+    let make = || rustix::fs::openat(CWD, path, flags | OFlags::CLOEXEC, Mode::from_raw_mode(mode));
     if creates { rec.call("openat", args, result, make) } else { rec.read("openat", args, result, make) }
 }
 
@@ -91,7 +98,10 @@ fn put(rec: &mut Recorder, fd: &OwnedFd, text: &str) -> Result<(), Errno> {
 
 /// Removes a file; a missing one is no error.
 pub fn unlink(rec: &mut Recorder, path: &Path) -> Result<(), Errno> {
-    match rec.call("unlink", || vec![("pathname", path_value(path))], zero, || rustix::fs::unlink(path)) {
+    let args =
+        || vec![("dirfd", "AT_FDCWD".into()), ("pathname", path_value(path)), ("flags", Value::Int(0))];
+    let make = || rustix::fs::unlinkat(CWD, path, AtFlags::empty());
+    match rec.call("unlinkat", args, zero, make) {
         Err(Errno::ENOENT) => Ok(()),
         done => done,
     }
@@ -105,8 +115,8 @@ pub fn make_dirs(rec: &mut Recorder, path: &Path) -> Result<(), Errno> {
     if let Some(above) = path.parent() {
         make_dirs(rec, above)?;
     }
-    let args = || vec![("pathname", path_value(path)), ("mode", "0700".into())];
-    match rec.call("mkdir", args, zero, || rustix::fs::mkdir(path, Mode::from_raw_mode(0o700))) {
+    let args = || vec![("dirfd", "AT_FDCWD".into()), ("pathname", path_value(path)), ("mode", "0700".into())];
+    match rec.call("mkdirat", args, zero, || rustix::fs::mkdirat(CWD, path, Mode::from_raw_mode(0o700))) {
         Err(Errno::EEXIST) => Ok(()),
         done => done,
     }

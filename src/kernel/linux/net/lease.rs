@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(take("b").unwrap(), ip("192.0.2.3"));
         let rec = &mut Recorder::on();
         release(rec, &leases, "a", Some(ip("192.0.2.3"))).unwrap();
-        assert_eq!(rec.take().iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["unlink"]);
+        assert_eq!(rec.take().iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["unlinkat"]);
         release(rec, &leases, "a", None).unwrap();
         assert!(rec.take().is_empty(), "giving back twice changes nothing");
         let left = all(&leases).unwrap();

@@ -7,19 +7,19 @@ use crate::kernel::model::vfs::{Body, Ino, New};
 use crate::kernel::model::world::Fs;
 
 impl Overlay {
-    /// A new inode. Over a whiteout a directory becomes opaque, and so it does in
-    /// a merged directory, where Linux saves itself later lookups that way.
+    /// A new inode. Over a whiteout a directory becomes opaque. Elsewhere Linux
+    /// leaves it open: layers may be changed while nothing is mounted, as long as
+    /// index, metacopy and redirect_dir are off (`ovl_allow_offline_changes`).
     pub fn make(&mut self, fs: &mut Fs, dir: u64, name: &str, new: New) -> Res<u64> {
         if self.lookup(fs, dir, name).is_ok() {
             return Err(Errno::EEXIST);
         }
         let above = self.copy_up_dir(fs, dir)?;
         let is_dir = matches!(new.body, Body::Dir(_));
-        let merged = self.is_merged(dir)?;
         let over = self.clear_whiteout(fs, above, name, new.mtime)?;
         let tree = self.upper_mut(fs)?;
         let ino = tree.make(above, name, new)?;
-        if is_dir && (over || merged) {
+        if is_dir && over {
             tree.set_xattr(ino, OPAQUE, b"y")?;
         }
         self.enter(dir, name, is_dir, ino)

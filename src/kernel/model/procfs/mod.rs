@@ -17,7 +17,7 @@ use text::{of_process, top};
 pub(crate) const ROOT: u64 = 1;
 
 /// Files of the root, numbered from 2.
-const TOP: [&str; 14] = [
+const TOP: [&str; 20] = [
     "self",
     "mounts",
     "uptime",
@@ -32,7 +32,18 @@ const TOP: [&str; 14] = [
     "kcore",
     "keys",
     "cmdline",
+    "acpi",
+    "bus",
+    "fs",
+    "interrupts",
+    "irq",
+    "timer_list",
 ];
+/// Directories of the root that the model keeps empty: they are there to be hidden.
+const EMPTY: [&str; 4] = ["acpi", "bus", "fs", "irq"];
+/// Links of `/proc/PID/ns`: one for each kind, and those for children yet to be made.
+const NS_LINKS: [&str; 10] =
+    ["user", "mnt", "pid", "uts", "ipc", "net", "cgroup", "time", "pid_for_children", "time_for_children"];
 /// Files of a process, numbered from 1.
 const OF_PID: [&str; 17] = [
     "stat",
@@ -114,15 +125,13 @@ pub(crate) fn lookup(w: &World, ns: NsId, dir: u64, name: &str, _caller: Gpid) -
             Err(_) => Ok(index(&TOP, name)? + 2),
         },
         Place::Top("sys") => Ok(SYS_BASE + index(&SYS, name)?),
+        Place::Top(dir) if EMPTY.contains(&dir) => Err(Errno::ENOENT),
         Place::Sys(above) => Ok(SYS_BASE + index(&SYS, &format!("{above}/{name}"))?),
         Place::Pid(pid) => {
             w.process(pid).map_err(|_| Errno::ENOENT)?;
             Ok(of_pid(pid, index(&OF_PID, name)? + 1))
         }
-        Place::OfPid(pid, "ns") => {
-            let at = KINDS.iter().position(|k| k.name() == name).ok_or(Errno::ENOENT)?;
-            Ok(of_pid(pid, NS_BASE + at as u64))
-        }
+        Place::OfPid(pid, "ns") => Ok(of_pid(pid, NS_BASE + index(&NS_LINKS, name)?)),
         Place::OfPid(pid, "fd") => {
             let fd: i32 = name.parse().map_err(|_| Errno::ENOENT)?;
             let p = w.process(pid).map_err(|_| Errno::ENOENT)?;
@@ -154,21 +163,22 @@ pub(crate) fn name_of(w: &World, ns: NsId, ino: u64) -> Option<(u64, String)> {
         Place::Top(name) | Place::OfPid(_, name) => name.to_owned(),
         Place::Sys(path) => path.rsplit('/').next().unwrap_or(path).to_owned(),
         Place::Pid(pid) => w.pid_in(pid, ns)?.to_string(),
-        Place::Ns(_, at) => KINDS.get(at)?.name().to_owned(),
+        Place::Ns(_, at) => (*NS_LINKS.get(at)?).to_owned(),
         Place::Fd(_, fd) => fd.to_string(),
     };
     Some((parent(ino), name))
 }
 
 fn is_dir(p: Place) -> bool {
-    matches!(
-        p,
-        Place::Root
-            | Place::Pid(_)
-            | Place::Top("sys")
-            | Place::Sys("kernel" | "net" | "net/ipv4")
-            | Place::OfPid(_, "ns" | "fd")
-    )
+    matches!(p, Place::Top(name) if EMPTY.contains(&name))
+        || matches!(
+            p,
+            Place::Root
+                | Place::Pid(_)
+                | Place::Top("sys")
+                | Place::Sys("kernel" | "net" | "net/ipv4")
+                | Place::OfPid(_, "ns" | "fd")
+        )
 }
 
 fn is_link(p: Place) -> bool {
@@ -200,7 +210,7 @@ pub(crate) fn attr(w: &World, _ns: NsId, ino: u64) -> Res<Attr> {
         (FileType::Symlink, 0o777)
     } else {
         let mode = match p {
-            Place::OfPid(_, "environ") | Place::Top("kcore") => 0o400,
+            Place::OfPid(_, "environ") | Place::Top("kcore" | "timer_list") => 0o400,
             Place::Sys("kernel/ostype" | "kernel/osrelease") => 0o444,
             Place::Sys(_) | Place::OfPid(_, "comm" | "uid_map" | "gid_map" | "oom_score_adj") => 0o644,
             _ => 0o444,
@@ -208,7 +218,7 @@ pub(crate) fn attr(w: &World, _ns: NsId, ino: u64) -> Res<Attr> {
         (FileType::File, mode)
     };
     let nlink = if kind == FileType::Dir { 2 } else { 1 };
-    Ok(Attr { kind, mode, uid, gid, nlink, rdev: (0, 0), size: 0, mtime: w.now_secs() })
+    Ok(Attr { kind, mode, uid, gid, nlink, rdev: (0, 0), size: 0, blocks: 0, mtime: w.now_secs() })
 }
 
 pub(crate) fn entries(w: &World, ns: NsId, dir: u64, _ctx: &Ctx) -> Res<Vec<(String, FileType, u64)>> {
@@ -224,14 +234,15 @@ pub(crate) fn entries(w: &World, ns: NsId, dir: u64, _ctx: &Ctx) -> Res<Vec<(Str
             pids.chain(top).collect()
         }
         Place::Top("sys") => sys_children(""),
+        Place::Top(name) if EMPTY.contains(&name) => Vec::new(),
         Place::Sys(above) if is_dir(Place::Sys(above)) => sys_children(above),
         Place::Pid(pid) => {
             w.process(pid).map_err(|_| Errno::ENOENT)?;
             OF_PID.iter().enumerate().map(|(i, n)| ((*n).to_owned(), of_pid(pid, i as u64 + 1))).collect()
         }
         Place::OfPid(pid, "ns") => {
-            let names = KINDS.iter().enumerate();
-            names.map(|(i, k)| (k.name().to_owned(), of_pid(pid, NS_BASE + i as u64))).collect()
+            let names = NS_LINKS.iter().enumerate();
+            names.map(|(i, n)| ((*n).to_owned(), of_pid(pid, NS_BASE + i as u64))).collect()
         }
         Place::OfPid(pid, "fd") => {
             let p = w.process(pid).map_err(|_| Errno::ENOENT)?;
@@ -308,7 +319,10 @@ pub(crate) fn read_link(w: &World, ns: NsId, ino: u64, ctx: &Ctx) -> Res<String>
             }
         }
         Place::Ns(pid, at) => {
-            let kind = KINDS.get(at).ok_or(Errno::ENOENT)?;
+            let name = NS_LINKS.get(at).ok_or(Errno::ENOENT)?;
+            // A process here never has other namespaces than its children will have.
+            let name = name.trim_end_matches("_for_children");
+            let kind = KINDS.iter().find(|k| k.name() == name).ok_or(Errno::ENOENT)?;
             let p = w.process(pid).map_err(|_| Errno::ENOENT)?;
             format!("{}:[{}]", kind.name(), p.ns.get(*kind))
         }

@@ -21,6 +21,7 @@ pub(super) fn top(w: &World, name: &str) -> String {
             )
         }
         "cpuinfo" => "processor\t: 0\nmodel name\t: modelled\n\n".to_owned(),
+        "interrupts" => "           CPU0       \n".to_owned(),
         "stat" => "cpu  0 0 0 0 0 0 0 0 0 0\n".to_owned(),
         "loadavg" => "0.00 0.00 0.00 1/1 1\n".to_owned(),
         "filesystems" => {
@@ -65,7 +66,7 @@ pub(super) fn of_process(w: &World, ns: NsId, p: &Proc, name: &str, ctx: &Ctx) -
                 " 0".repeat(26)
             )
         }
-        "status" => status(w, p, (pid, ppid, state), ctx),
+        "status" => status(w, p, (pid, ppid, state), ns, ctx),
         "cgroup" => {
             format!("0::{}\n", w.cgroups.path(p.cgroup, w.ns.cgroup_root(ctx.ns.cgroup)))
         }
@@ -102,10 +103,17 @@ fn id_map(w: &World, p: &Proc, name: &str) -> String {
 /// `/proc/PID/status` of a process, as its reader would see it.
 pub(crate) fn status_text(w: &World, pid: Gpid, ctx: &Ctx) -> Option<String> {
     let p = w.procs.get(&pid)?;
-    Some(status(w, p, (w.pid_in(pid, ctx.ns.pid)?, 0, if p.exit.is_some() { 'Z' } else { 'R' }), ctx))
+    Some(status(
+        w,
+        p,
+        (w.pid_in(pid, ctx.ns.pid)?, 0, if p.exit.is_some() { 'Z' } else { 'R' }),
+        ctx.ns.pid,
+        ctx,
+    ))
 }
 
-fn status(w: &World, p: &Proc, (pid, ppid, state): (i32, i32, char), ctx: &Ctx) -> String {
+/// `ns` is the pid namespace of the procfs that it is read through.
+fn status(w: &World, p: &Proc, (pid, ppid, state): (i32, i32, char), ns: NsId, ctx: &Ctx) -> String {
     let word = match state {
         'Z' => "zombie",
         'T' => "stopped",
@@ -116,7 +124,9 @@ fn status(w: &World, p: &Proc, (pid, ppid, state): (i32, i32, char), ctx: &Ctx) 
     let (uid, euid) = (w.ns.uid_in(user, p.cred.uid), w.ns.uid_in(user, p.cred.euid));
     let (gid, egid) = (w.ns.gid_in(user, p.cred.gid), w.ns.gid_in(user, p.cred.egid));
     let groups: Vec<String> = p.cred.groups.iter().map(|g| w.ns.gid_in(user, *g).to_string()).collect();
-    let nspid: Vec<String> = p.pids.iter().rev().map(|(_, n)| n.to_string()).collect();
+    // From the reader's namespace down: those above it are not shown.
+    let nspid = p.pids.iter().rev().skip_while(|(at, _)| *at != ns).map(|(_, n)| n.to_string());
+    let nspid: Vec<String> = nspid.collect();
     format!(
         "Name:\t{}\nUmask:\t{:04o}\nState:\t{state} ({word})\nTgid:\t{pid}\nPid:\t{pid}\nPPid:\t{ppid}\n\
          Uid:\t{uid}\t{euid}\t{euid}\t{euid}\nGid:\t{gid}\t{egid}\t{egid}\t{egid}\nGroups:\t{} \n\

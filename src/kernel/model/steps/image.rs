@@ -1,6 +1,6 @@
 //! The image's part of a plan. The model's layers are trees on the modelled
-//! disk; of a blob it has what it holds but not its bytes, so no digest is
-//! checked and none is claimed.
+//! disk; of a blob it has what it holds, from which the tar is made again to check
+//! its digest.
 
 use super::{Cx, at_cwd, fail, misplaced, zero};
 use crate::kernel::{Errno, Failure};
@@ -21,7 +21,7 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
             }
             Ok(true)
         }
-        Op::UnpackLayer { blob, dir, diff_id, .. } => {
+        Op::UnpackLayer { blob, dir, diff_id, size, .. } => {
             if cx.read("newfstatat", || path_args(dir), zero, |w, ctx| w.stat(ctx, dir, false)).is_ok() {
                 return Ok(true);
             }
@@ -31,6 +31,11 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
                 Failure::new(format!("{}: there is no blob {blob}", what()), Some(Errno::ENOENT))
                     .hint("the modelled disk holds the built-in image `box` only")
             })?;
+            let (found, bytes) = crate::image::builtin::model_digest(entries);
+            if (&found, bytes) != (diff_id, *size) {
+                return Err(Failure::new(format!("{}: its digest is {found}", what()), None)
+                    .hint("this is a defect of glassbox: please report it"));
+            }
             if let Err(e) = cx.w.add_layer(dir, entries) {
                 // Complete or absent, as on a real disk.
                 let _ = cx.w.disk_remove(dir);

@@ -45,8 +45,8 @@ pub(super) struct Carried {
     pub cwd: String,
     /// Layer trees, uppermost first.
     pub layers: Vec<String>,
-    /// A union that stands nowhere yet.
-    pub detached: Option<SbId>,
+    /// A union that stands nowhere yet, and its options.
+    pub detached: Option<(SbId, String)>,
     pub init: Option<Gpid>,
     pub pivoted: bool,
     /// What will run once init has become its command.

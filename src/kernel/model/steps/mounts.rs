@@ -102,7 +102,9 @@ fn overlay(
             .call("mount", args, zero, |w, ctx| {
                 w.may_mount(ctx)?;
                 let sb = w.make_overlay(ctx, &layers, upper, work)?;
-                w.mount_sb(ctx, sb, "overlay", "overlay", target, MountFlags::default()).map(drop)
+                let id = w.mount_sb(ctx, sb, "overlay", "overlay", target, MountFlags::default())?;
+                w.mounts.get_mut(id)?.sb_options = format!("rw,{data}");
+                Ok(())
             })
             .map_err(fail(what));
     }
@@ -140,19 +142,22 @@ fn overlay(
         ]
     };
     cx.call("fsmount", args, |_| Value::volatile(Kind::Fd, 4), |_, _| Ok(())).map_err(fail(what))?;
-    cx.carried.detached = Some(sb);
+    let words = layers.iter().map(|l| format!(",lowerdir+={l}")).collect::<String>();
+    cx.carried.detached = Some((sb, format!("rw{words},upperdir={upper},workdir={work}")));
     Ok(())
 }
 
 fn attach(cx: &mut Cx<'_>, target: &str) -> Result<(), Failure> {
     let what = || format!("attach the union to {target}");
-    let Some(sb) = cx.carried.detached.take() else {
+    let Some((sb, shown)) = cx.carried.detached.take() else {
         return Err(Failure::new(format!("{}: it is not mounted", what()), None));
     };
     let args = || move_args(target);
     cx.call("move_mount", args, zero, |w, ctx| {
         w.may_mount(ctx)?;
-        w.mount_sb(ctx, sb, "overlay", "overlay", target, MountFlags::default()).map(drop)
+        let id = w.mount_sb(ctx, sb, "overlay", "overlay", target, MountFlags::default())?;
+        w.mounts.get_mut(id)?.sb_options = shown;
+        Ok(())
     })
     .map_err(fail(what))
 }
@@ -167,7 +172,8 @@ fn move_args(target: &str) -> Args {
     ]
 }
 
-fn bind(
+/// Shows a file or directory of the host at `target`, which is made if missing.
+pub(super) fn bind(
     cx: &mut Cx<'_>,
     source: &str,
     target: &str,
@@ -269,7 +275,10 @@ fn pivot(cx: &mut Cx<'_>, new_root: &str) -> Result<(), Failure> {
         let path = format!("{new_root}{cwd}");
         let what = || format!("make the working directory {cwd}");
         let (inside, rest) = cx.beneath(&path).map_err(fail(what))?;
-        cx.make_dirs(&inside, &path, rest, 0o755).map_err(fail(what))?;
+        // What is there already and no directory is told when it is entered.
+        if cx.w.stat(&inside, rest, true).is_err() {
+            cx.make_dirs(&inside, &path, rest, 0o755).map_err(fail(what))?;
+        }
     }
     let pid = cx.pid;
     let path_arg = |path: &str| vec![("path", Value::from(path))];

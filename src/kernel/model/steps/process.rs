@@ -10,7 +10,7 @@ use crate::kernel::{Errno, Failure};
 use crate::plan::Op;
 use crate::plan::op::{IdMap, Ns, Slot};
 use crate::trace::{Kind, Value};
-use crate::userland::OpenFlags;
+use crate::userland::{FileType, OpenFlags};
 
 /// Where a command without a slash is looked for when there is no PATH.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -220,17 +220,22 @@ fn exec(cx: &mut Cx<'_>, argv: &[String], env: &[String], cwd: &str) -> Result<(
 /// of permission is told when nothing else is found.
 fn find(cx: &mut Cx<'_>, name: &str, env: &[String]) -> Result<String, Failure> {
     let ctx = cx.ctx().map_err(fail(|| "look for the command".to_owned()))?;
-    let denied = |path: &str| {
-        Failure::new(format!("exec: {name:?}: {path}"), Some(Errno::EACCES))
+    let denied = |shown: &str| {
+        Failure::new(format!("exec: {name:?}{shown}"), Some(Errno::EACCES))
             .status(126)
             .hint("the file is not executable: `chmod +x` it in the image")
     };
     if name.contains('/') {
         return match cx.w.executable(&ctx, name) {
             Ok(_) => Ok(name.to_owned()),
-            Err(Errno::EACCES) => Err(denied(name)),
+            Err(Errno::EACCES) if cx.w.stat(&ctx, name, true).is_ok_and(|s| s.kind == FileType::Dir) => {
+                Err(Failure::new(format!("exec: {name:?}: is a directory"), None)
+                    .status(126)
+                    .hint("name a program in it"))
+            }
+            Err(Errno::EACCES) => Err(denied("")),
             Err(e) => Err(Failure::new(format!("exec: {name:?}: stat {name}"), Some(e))
-                .status(if e == Errno::ENOENT { 127 } else { 126 })
+                .status(if matches!(e, Errno::ENOENT | Errno::ENOTDIR) { 127 } else { 126 })
                 .hint("the path is looked up inside the container")),
         };
     }
@@ -245,7 +250,7 @@ fn find(cx: &mut Cx<'_>, name: &str, env: &[String]) -> Result<String, Failure> 
         }
     }
     Err(match refused {
-        Some(candidate) => denied(&candidate),
+        Some(candidate) => denied(&format!(": {candidate}")),
         None => Failure::new(format!("exec: {name:?}: executable file not found in $PATH"), None)
             .status(127)
             .hint(format!("the container's PATH is {path}; the image may lack the program")),

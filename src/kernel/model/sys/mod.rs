@@ -157,6 +157,7 @@ impl Sys for ModelSys {
                         nlink: 1,
                         rdev,
                         size: 0,
+                        blocks: 0,
                         mtime: w.now_secs(),
                     };
                     Ok(w.stat_from(ctx, 0, 10_000 + open as u64, &attr))
@@ -404,8 +405,10 @@ impl Sys for ModelSys {
 
     async fn ping(&self, to: Ipv4Addr, _seq: u16, timeout_ms: u64) -> SysResult<u64> {
         let sent = self.call(|w, ctx| {
+            // Without a raw socket there is the datagram one, which the sysctl
+            // ping_group_range opens to nobody.
             if !w.capable_over(ctx, ctx.ns.net, Cap::NET_RAW) {
-                return Err(Errno::EPERM);
+                return Err(Errno::EACCES);
             }
             w.net.ping(ctx.ns.net, to)
         });

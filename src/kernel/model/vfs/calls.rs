@@ -173,7 +173,7 @@ impl World {
             rdev_major: attr.rdev.0,
             rdev_minor: attr.rdev.1,
             size: attr.size,
-            blocks: if attr.kind == FileType::File { attr.size.div_ceil(4096) * 8 } else { 0 },
+            blocks: attr.blocks,
             mtime: attr.mtime,
         }
     }

@@ -55,6 +55,8 @@ pub(crate) struct Attr {
     pub nlink: u32,
     pub rdev: (u32, u32),
     pub size: u64,
+    /// 512 bytes each.
+    pub blocks: u64,
     pub mtime: i64,
 }
 

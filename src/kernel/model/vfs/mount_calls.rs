@@ -34,10 +34,12 @@ impl Options {
                 "suid" => options.flags.nosuid = false,
                 "dev" => options.flags.nodev = false,
                 "exec" => options.flags.noexec = false,
+                "strictatime" => options.flags.strictatime = true,
+                "relatime" => options.flags.strictatime = false,
                 "bind" | "rbind" => options.bind = true,
                 "remount" => options.remount = true,
-                "" | "defaults" | "relatime" | "strictatime" | "noatime" | "private" | "rprivate"
-                | "slave" | "rslave" | "shared" | "rshared" => {}
+                "" | "defaults" | "noatime" | "newinstance" | "private" | "rprivate" | "slave" | "rslave"
+                | "shared" | "rshared" => {}
                 other => data.push(other),
             }
         }
@@ -48,6 +50,13 @@ impl Options {
 
 fn option<'a>(data: &'a str, key: &str) -> Option<&'a str> {
     data.split(',').filter_map(|w| w.split_once('=')).filter(|(k, _)| *k == key).map(|(_, v)| v).next_back()
+}
+
+/// The root of a new tmpfs belongs to whoever mounts it.
+fn own_root(tree: &mut Tree, ctx: &Ctx) -> Res<()> {
+    let root = tree.get_mut(ROOT)?;
+    (root.uid, root.gid) = (ctx.cred.euid, ctx.cred.egid);
+    Ok(())
 }
 
 /// `64m`, `1g`, `65536k`, bytes; a share of memory with `%`.
@@ -62,6 +71,27 @@ fn size(text: &str) -> Option<u64> {
         "%" => MEMORY / 100 * n.min(100),
         _ => return None,
     })
+}
+
+/// A file system's options as mountinfo shows them: in the kernel's own order, and
+/// without those that have their usual value.
+fn shown(fstype: &str, data: &str) -> Vec<String> {
+    let mode = |key: &str, usual: u32, digits: usize| {
+        let mode = option(data, key).and_then(|m| u32::from_str_radix(m, 8).ok())?;
+        (mode != usual).then(|| format!("{key}={mode:0digits$o}"))
+    };
+    let plain = |key: &str| option(data, key).map(|v| format!("{key}={v}"));
+    match fstype {
+        "tmpfs" => {
+            let bytes = option(data, "size").and_then(size).map(|n| format!("size={}k", n / 1024));
+            [bytes, plain("nr_inodes"), mode("mode", 0o1777, 3)].into_iter().flatten().collect()
+        }
+        "devpts" => {
+            let own = option(data, "mode").map_or(Some("mode=600".to_owned()), |_| mode("mode", 0, 3));
+            [plain("uid"), plain("gid"), own, mode("ptmxmode", 0o10000, 3)].into_iter().flatten().collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 impl World {
@@ -90,9 +120,15 @@ impl World {
                     Some(text) => size(text).ok_or(Errno::EINVAL)?,
                     None => MEMORY / 2,
                 };
-                Sb::Tree(Tree::new("tmpfs", mode, limit, now))
+                let mut tree = Tree::new("tmpfs", mode, limit, now);
+                own_root(&mut tree, ctx)?;
+                Sb::Tree(tree)
             }
-            "mqueue" => Sb::Tree(Tree::new("mqueue", 0o1777, 1 << 20, now)),
+            "mqueue" => {
+                let mut tree = Tree::new("tmpfs", 0o1777, 1 << 20, now);
+                own_root(&mut tree, ctx)?;
+                Sb::Tree(tree)
+            }
             "devpts" => {
                 let mut tree = Tree::new("devpts", 0o755, 0, now);
                 let ptmx = option(data, "ptmxmode").and_then(|m| u32::from_str_radix(m, 8).ok()).unwrap_or(0);
@@ -213,8 +249,9 @@ impl World {
         let mount = self.mounts.get_mut(id)?;
         mount.sb_ro = options.flags.ro;
         mount.sb_options = if mount.sb_ro { "ro" } else { "rw" }.to_owned();
-        if !options.data.is_empty() {
-            mount.sb_options = format!("{},{}", mount.sb_options, options.data);
+        for word in shown(fstype, &options.data) {
+            mount.sb_options.push(',');
+            mount.sb_options.push_str(&word);
         }
         Ok(())
     }

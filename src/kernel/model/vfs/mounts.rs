@@ -17,6 +17,8 @@ pub(crate) struct MountFlags {
     pub nosuid: bool,
     pub nodev: bool,
     pub noexec: bool,
+    /// Each access updates the time; else only a change or a day makes it so.
+    pub strictatime: bool,
 }
 
 impl MountFlags {
@@ -28,7 +30,10 @@ impl MountFlags {
                 text.push_str(name);
             }
         }
-        text + ",relatime"
+        if !self.strictatime {
+            text.push_str(",relatime");
+        }
+        text
     }
 }
 

@@ -78,6 +78,8 @@ pub(crate) struct Tree {
     pub charged: Option<u32>,
     /// Bytes of files are memory.
     pub in_memory: bool,
+    /// Directories take blocks.
+    on_disk: bool,
 }
 
 /// The root directory of every tree.
@@ -103,6 +105,7 @@ impl Tree {
             limit,
             charged: None,
             in_memory: fstype == "tmpfs",
+            on_disk: fstype == "ext4",
         }
     }
 
@@ -136,12 +139,20 @@ impl Tree {
         let inode = self.get(ino)?;
         let (size, rdev) = match &inode.body {
             Body::File(data) => (data.len() as u64, (0, 0)),
-            Body::Dir(map) => (4096.max(map.len() as u64 * 32), (0, 0)),
+            Body::Dir(map) if self.on_disk => (4096.max(map.len() as u64 * 32), (0, 0)),
+            // As tmpfs counts them, 20 bytes to an entry; others have no size.
+            Body::Dir(map) if self.in_memory => (40 + 20 * map.len() as u64, (0, 0)),
+            Body::Dir(_) => (0, (0, 0)),
             Body::Symlink(text) => (text.len() as u64, (0, 0)),
             Body::Char(a, b) | Body::Block(a, b) => (0, (*a, *b)),
             Body::Fifo | Body::Socket => (0, (0, 0)),
         };
         Ok(Attr {
+            blocks: match inode.body {
+                Body::File(_) => size.div_ceil(4096) * 8,
+                Body::Dir(_) if self.on_disk => size.div_ceil(4096) * 8,
+                _ => 0,
+            },
             kind: inode.body.kind(),
             mode: inode.mode,
             uid: inode.uid,
@@ -417,6 +428,14 @@ impl Tree {
             .flatten()
             .map(|i| if let Body::File(data) = &i.body { data.len() as u64 } else { 0 })
             .sum();
-        Tree { inodes, free, bytes, limit, charged: None, in_memory: fstype == "tmpfs" }
+        Tree {
+            inodes,
+            free,
+            bytes,
+            limit,
+            charged: None,
+            in_memory: fstype == "tmpfs",
+            on_disk: fstype == "ext4",
+        }
     }
 }

@@ -34,6 +34,8 @@ fn on_a_host(test: impl FnOnce() + Send + 'static) {
     let thread = std::thread::spawn(|| {
         unshare(CloneFlags::CLONE_NEWNET).expect("needs root");
         query::set_link_up("lo", true).unwrap();
+        // A new namespace takes this value from the real host.
+        std::fs::write("/proc/sys/net/ipv4/ip_forward", "0").unwrap();
         test();
     });
     if let Err(panic) = thread.join() {
