@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("run: skipped: needs root");
         return Ok(());
     }
+    alone()?;
     let rounds = std::env::var("ROUNDS").ok().and_then(|r| r.parse().ok()).unwrap_or(ROUNDS);
     let mut fixture = Fixture::new()?;
     let crun = fixture.crun();
@@ -88,6 +89,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     show("traced", &own, None);
     show("untraced", &tracing["untraced"], Some((&own, 1.5)));
     Ok(())
+}
+
+/// Mount and network namespaces for all contestants: the bridges of a store that
+/// is thrown away, and what podman keeps mounted, go with this process.
+fn alone() -> nix::Result<()> {
+    use nix::mount::{MsFlags, mount};
+    use nix::sched::{CloneFlags, unshare};
+    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET)?;
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
 }
 
 fn show(name: &str, sample: &Sample, goal: Option<(&Sample, f64)>) {

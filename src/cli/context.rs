@@ -207,7 +207,8 @@ fn bridge(
     let number = u16::from_str_radix(&key[8..12], 16).unwrap_or(0);
     let (subnet, prefix) = match subnet {
         Some(text) => parse_subnet(&text)?,
-        None if own => (Ipv4Addr::new(10, 192 + (number >> 8) as u8 % 60, number as u8, 0), 24),
+        // Three digits each: texts with an address are as long in one store as in another.
+        None if own => (Ipv4Addr::new(10, 200 + (number >> 8) as u8 % 55, 100 + number as u8 % 155, 0), 24),
         None => (Ipv4Addr::new(10, 189, 0, 0), 16),
     };
     let gateway = Ipv4Addr::from(u32::from(subnet) + 1);

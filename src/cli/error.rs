@@ -63,9 +63,6 @@ impl From<RecordError> for CliError {
 
 /// Turns an I/O error into one that says what was done to which path.
 pub fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> CliError {
-    let words = match error.raw_os_error() {
-        Some(n) => crate::kernel::Errno(n).to_string(),
-        None => error.to_string(),
-    };
+    let words = crate::kernel::errno::io_words(error);
     CliError::new(format!("failed to {what} {}: {words}", path.display()))
 }

@@ -43,8 +43,7 @@ pub fn image(context: &Context, wanted: &str, plan_only: bool) -> Result<Image, 
         return model::image(context, wanted);
     }
     let store = Store::open(&context.root);
-    let is_builtin = Reference::parse(wanted).is_ok_and(|r| r.or_latest().to_string() == builtin::REFERENCE);
-    let image = match (is_builtin, plan_only) {
+    let image = match (is_builtin(wanted), plan_only) {
         (true, false) => builtin::ensure(&store, &program()?)?,
         (true, true) => builtin::plan_image(&store, &program()?)?,
         (false, _) => store.resolve(wanted)?,
@@ -55,13 +54,19 @@ pub fn image(context: &Context, wanted: &str, plan_only: bool) -> Result<Image, 
     Ok(image)
 }
 
+fn is_builtin(reference: &str) -> bool {
+    Reference::parse(reference).is_ok_and(|r| r.or_latest().to_string() == builtin::REFERENCE)
+}
+
 /// Who the container's command runs as, by the image's own user database.
 pub fn user(context: &Context, image: &Image, request: &RunRequest) -> Result<User, CliError> {
     let wanted = match &request.user {
         Some(user) => user.clone(),
         None => image.config.config().as_ref().and_then(|c| c.user().clone()).unwrap_or_default(),
     };
-    let database = match context.model {
+    // The built-in image of a plan need not be in the store.
+    let only_planned = || is_builtin(&image.reference) && image.layers.iter().all(|l| !l.unpacked);
+    let database = match context.model || only_planned() {
         true => model::users(),
         false => userdb::Database::of(&Store::open(&context.root), image)?,
     };

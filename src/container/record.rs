@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::write_atomic;
 use super::id;
+use crate::kernel::errno::io_words;
 use crate::spec::ports::PortMapping;
 
 /// Version of the record's form.
@@ -30,7 +31,7 @@ pub enum RecordError {
         candidates: Vec<String>,
     },
     /// The file system refused.
-    #[error("cannot {what} {}: {error}", .path.display())]
+    #[error("cannot {what} {}: {}", .path.display(), io_words(error))]
     Io {
         /// `read`, `write`, ….
         what: &'static str,

@@ -5,10 +5,10 @@ use std::io;
 use std::path::Path;
 
 use super::receipt::{self, CutOff, Written};
-use super::record::{self, Record, Status};
+use super::record::{self, Status};
 use crate::engine::{Emitter, of_the_container, rollback};
 use crate::kernel::{Failure, Kernel, Slots, Watch};
-use crate::plan::{Plan, StepId};
+use crate::plan::{Op, Plan, StepId};
 
 /// The exit status of a command that was killed with its runtime.
 pub const KILLED: u8 = 137;
@@ -85,7 +85,9 @@ fn undo(
     let path = dir.join("record.json");
     let record = record::read(&path).ok();
     let last = receipt.last();
-    let keep = record.as_ref().is_some_and(|r| stays(r, last.started.is_some()));
+    // The command may have begun before that could be written down.
+    let has_run = || last.started.is_some() || plan.as_ref().is_some_and(|p| wrote(&dir.join("upper"), p));
+    let keep = record.as_ref().is_some_and(|r| !r.remove && (r.status == Status::Exited || has_run()));
     if let Some(mut plan) = plan {
         kernel.begin(&plan, Watch::Off);
         // What the container wrote outlives the undoing of the directories that the plan made.
@@ -107,8 +109,34 @@ fn undo(
     }
 }
 
-fn stays(record: &Record, has_run: bool) -> bool {
-    !record.remove && (record.status == Status::Exited || has_run)
+/// Whether the writable layer holds more than the places that init makes in it
+/// to mount on.
+fn wrote(upper: &Path, plan: &Plan) -> bool {
+    let mut root = "";
+    let mut places = Vec::new();
+    for step in &plan.steps {
+        match &step.op {
+            Op::PivotRoot { new_root } => root = new_root,
+            Op::Mount { target, .. } | Op::Bind { target, .. } => places.push(target.as_str()),
+            Op::Exec { cwd, .. } => places.push(cwd),
+            _ => {}
+        }
+    }
+    let places: Vec<&Path> = places
+        .into_iter()
+        .map(|p| p.strip_prefix(root).unwrap_or(p).trim_matches('/'))
+        .map(Path::new)
+        .collect();
+    more_than(upper, Path::new(""), &places)
+}
+
+fn more_than(upper: &Path, below: &Path, places: &[&Path]) -> bool {
+    let Ok(entries) = fs::read_dir(upper.join(below)) else { return false };
+    entries.flatten().any(|entry| {
+        let path = below.join(entry.file_name());
+        !places.iter().any(|p| p.starts_with(&path))
+            || entry.file_type().is_ok_and(|t| t.is_dir()) && more_than(upper, &path, places)
+    })
 }
 
 /// What no receipt speaks of. The receipt is made first and goes last, so a
@@ -168,4 +196,40 @@ pub fn remove_tree(dir: &Path) -> io::Result<()> {
     };
     absent(fs::remove_file(dir.join("record.json")))?;
     absent(fs::remove_dir_all(dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::op::MountRole;
+    use crate::plan::{Actor, PLAN_VERSION, Phase, Step};
+
+    fn plan(ops: Vec<Op>) -> Plan {
+        let step = |op| Step { id: StepId(String::new()), phase: Phase::Mounts, actor: Actor::Init, op };
+        Plan { version: PLAN_VERSION, container: "c".to_owned(), steps: ops.into_iter().map(step).collect() }
+    }
+
+    #[test]
+    fn what_the_command_wrote_is_told_from_what_init_made() {
+        let bind = Op::Bind {
+            role: MountRole::Volume,
+            source: "/v".to_owned(),
+            target: "/c/rootfs/data/deep".to_owned(),
+            recursive: true,
+            options: Vec::new(),
+        };
+        let exec = Op::Exec { argv: Vec::new(), env: Vec::new(), cwd: "/work".to_owned() };
+        let plan = plan(vec![bind, Op::PivotRoot { new_root: "/c/rootfs".to_owned() }, exec]);
+        let upper = tempfile::tempdir().unwrap();
+        assert!(!wrote(upper.path(), &plan));
+        assert!(!wrote(&upper.path().join("missing"), &plan));
+        fs::create_dir_all(upper.path().join("data/deep")).unwrap();
+        fs::create_dir(upper.path().join("work")).unwrap();
+        assert!(!wrote(upper.path(), &plan));
+        for path in ["data/deep/file", "data/file", "file"] {
+            fs::write(upper.path().join(path), "").unwrap();
+            assert!(wrote(upper.path(), &plan), "{path}");
+            fs::remove_file(upper.path().join(path)).unwrap();
+        }
+    }
 }

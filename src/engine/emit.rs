@@ -1,6 +1,7 @@
 //! Numbers and times events and hands them to the sinks, if there are any.
 
 use crate::kernel::Failure;
+use crate::kernel::errno::io_words;
 use crate::trace::{Body, Event, EventSink};
 
 /// Hands events on. Without a sink it builds none: the body is a closure.
@@ -32,7 +33,7 @@ impl<'a> Emitter<'a> {
     pub fn check(&self) -> Result<(), Failure> {
         match &self.broken {
             None => Ok(()),
-            Some(e) => Err(Failure::new(format!("write the trace: {e}"), None).hint(
+            Some(e) => Err(Failure::new(format!("write the trace: {}", io_words(e)), None).hint(
                 "check that the trace file's directory exists and has room, or leave --trace-file out",
             )),
         }

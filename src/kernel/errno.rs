@@ -125,3 +125,7 @@ impl<'de> Deserialize<'de> for Errno {
         Errno::from_name(&name).ok_or_else(|| serde::de::Error::custom(format!("unknown errno {name:?}")))
     }
 }
+/// An I/O error in the words of an errno, if it has one.
+pub fn io_words(error: &std::io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), |n| Errno(n).to_string())
+}

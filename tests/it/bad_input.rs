@@ -9,7 +9,7 @@ use crate::support::Sandbox;
 fn unknown_images_and_commands() {
     let sandbox = Sandbox::root();
     sandbox.glassbox(&["run", "--rm", "box", "true"]).expect(0);
-    let before = sandbox.host();
+    let before = sandbox.settled_host();
     let cases: &[(&[&str], i32, &[&str])] = &[
         (&["run", "--rm", "nosuchimage"], 125, &["nosuchimage", "hint:", "load"]),
         (&["run", "--rm", "UPPER"], 125, &["UPPER", "lowercase"]),

@@ -33,21 +33,8 @@ fn with_one_container() -> (Sandbox, Host) {
     std::fs::create_dir(sandbox.path("volume")).unwrap();
     std::fs::write(sandbox.path("volume/mine"), "mine").unwrap();
     sandbox.glassbox(&["run", "--name", "before", "box", "sh", "-c", "echo mine > /mine"]).expect(0);
-    let before = settled(&sandbox);
+    let before = sandbox.settled_host();
     (sandbox, before)
-}
-
-/// The host once the kernel has taken apart the namespaces of what ended.
-fn settled(sandbox: &Sandbox) -> Host {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let host = sandbox.host();
-        if !host.links.iter().any(|l| l.starts_with("gbx")) {
-            return host;
-        }
-        assert!(Instant::now() < deadline, "a link stays: {:?}", host.links);
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 fn finished_container_is_whole(sandbox: &Sandbox) {
@@ -164,7 +151,7 @@ fn a_network_that_lived_stays_when_a_later_run_fails() {
     let before = sandbox.host();
     let run = ["--deterministic", "run", "--rm"];
     sandbox.glassbox(&[&run[..], &["box", "true"]].concat()).expect(0);
-    let network = settled(&sandbox);
+    let network = sandbox.settled_host();
     assert_ne!(before.network, network.network);
     // The same id again, as a deterministic run has it.
     for how in ["--fail", "--kill-at"] {

@@ -16,7 +16,6 @@ use crate::support::{Ran, Sandbox};
 struct Begun {
     child: Child,
     out: BufReader<std::process::ChildStdout>,
-    said: String,
 }
 
 impl Begun {
@@ -31,7 +30,7 @@ impl Begun {
             let ran: Ran = child.wait_with_output().unwrap().into();
             panic!("the command said nothing: {}", ran.err);
         }
-        Begun { child, out, said: said.trim().to_owned() }
+        Begun { child, out }
     }
 
     fn send(&self, signal: Signal) {
@@ -68,13 +67,19 @@ fn a_command_dies_with_its_killed_runtime_and_keeps_what_it_wrote() {
     for (n, options) in [
         &["--name", "c0"][..],
         &["--name", "c1", "--network", "none", "-u", "1000:1000", "--workdir", "/tmp"],
-        &["--name", "c2", "--network", "none", "--rm"],
+        &["--name", "c2", "--network", "none"],
+        &["--name", "c3", "--network", "none", "--rm"],
     ]
     .into_iter()
     .enumerate()
     {
         let script = if n == 1 { "echo mine > /tmp/mine; echo begun; exec sleep 1000" } else { LONG };
-        Begun::new(&sandbox, options, script).kill();
+        let begun = Begun::new(&sandbox, options, script);
+        // With the third the kill comes as soon as it can.
+        if n < 2 {
+            running_pid(&sandbox);
+        }
+        begun.kill();
         let list = ps(&sandbox);
         let stays = !options.contains(&"--rm");
         assert_eq!(list.contains("Exited (137)") && list.contains(&format!("c{n}")), stays, "{list}");
@@ -120,7 +125,11 @@ fn a_command_that_outlives_its_runtime_is_found_and_killed() {
 
 /// Init's pid of the one container that runs.
 fn running_pid(sandbox: &Sandbox) -> i32 {
-    let id = sandbox.glassbox(&["ps", "-q"]).expect(0).out;
+    let mut id = String::new();
+    wait_until("the container is up", || {
+        id = sandbox.glassbox(&["ps", "-q"]).expect(0).out;
+        !id.is_empty()
+    });
     let text = sandbox.glassbox(&["inspect", id.trim()]).expect(0).out;
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     json[0]["State"]["Pid"].as_i64().expect("a pid") as i32

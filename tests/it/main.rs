@@ -8,6 +8,7 @@ mod bad_input;
 mod differential;
 mod fault;
 mod fault_life;
+mod fault_store;
 mod lessons;
 mod model;
 mod recording;

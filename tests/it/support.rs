@@ -132,6 +132,20 @@ impl Sandbox {
         }
     }
 
+    /// The host once the kernel has taken apart the namespaces of what ended.
+    #[track_caller]
+    pub fn settled_host(&self) -> Host {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let host = self.host();
+            if !host.links.iter().any(|l| l.starts_with("gbx")) {
+                return host;
+            }
+            assert!(Instant::now() < deadline, "a link stays: {:?}", host.links);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Waits until the host looks like that again: the kernel takes namespaces,
     /// and the links in them, apart a moment after their last process.
     #[track_caller]

@@ -126,7 +126,12 @@ pub fn watched(op: &Op, cx: &mut Cx<'_>, state: &mut State, watch: Watch) -> Res
     let micros = start.elapsed().as_micros() as u64;
     let calls = cx.rec.take();
     match done {
-        Ok(unchanged) => Ok(Applied { before, calls, after: facts(op, cx, state), micros, unchanged }),
+        Ok(unchanged) => {
+            // Where there was nothing to hide there is no mount to read back.
+            let nothing = unchanged && matches!(op, Op::MaskPath { .. } | Op::ReadonlyPath { .. });
+            let after = if nothing { Vec::new() } else { facts(op, cx, state) };
+            Ok(Applied { before, calls, after, micros, unchanged })
+        }
         Err(failure) => Err(StepFailure {
             step: None,
             failure,

@@ -158,7 +158,7 @@ impl ModelKernel {
     }
 
     /// Runs the container until its process 1 has ended.
-    fn supervise(&mut self, slots: &mut Slots, life: OnLife<'_>) -> Result<(), Failure> {
+    fn supervise(&mut self, slots: &mut Slots, life: OnLife<'_>) -> Result<Applied, Failure> {
         let Some(init) = self.carried.init else {
             return Err(Failure::new("go on: there is no init process", None));
         };
@@ -171,7 +171,7 @@ impl ModelKernel {
             )
             .hint("on a real kernel this would wait for ever")
         })?;
-        self.machine.shared.world.borrow_mut().reap(init);
+        let applied = self.in_step(self.runtime, slots, |cx| steps::reap(cx, init)).1;
         self.machine.sweep();
         self.machine.shared.world.borrow_mut().drop_dead_namespaces();
         let (status, code, signal) = match exit {
@@ -180,7 +180,7 @@ impl ModelKernel {
         };
         slots.insert(Slot::ExitStatus, Value::Int(i64::from(status)));
         life(Life::Exited { pid: Value::volatile(Kind::Pid, init), code, signal });
-        Ok(())
+        Ok(applied)
     }
 
     /// After the exec step: the program is put into the process.
@@ -240,7 +240,10 @@ impl Kernel for ModelKernel {
             });
         }
         let (done, mut applied) = match &step.op {
-            Op::Supervise { .. } => (self.supervise(slots, life).map(|()| false), Applied::default()),
+            Op::Supervise { .. } => match self.supervise(slots, life) {
+                Ok(applied) => (Ok(false), applied),
+                Err(failure) => (Err(failure), Applied::default()),
+            },
             op => self.in_step(pid, slots, |cx| steps::apply(op, cx)),
         };
         applied.before = before;

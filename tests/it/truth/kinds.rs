@@ -91,6 +91,7 @@ pub const READS: &[&str] = &[
     "rt_sigpending",
     "rt_sigreturn",
     "rt_sigtimedwait",
+    // Takes a signal of its own that is held back.
     "sched_getaffinity",
     "sched_yield",
     "sendmsg",

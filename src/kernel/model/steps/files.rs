@@ -1,13 +1,13 @@
 //! Directories, nodes, links and small files.
 
-use super::{Cx, at_cwd, fail, misplaced, zero};
+use super::{Cx, at_cwd, fail, misplaced, octal, zero};
 use crate::kernel::model::Res;
 use crate::kernel::model::process::Ctx;
 use crate::kernel::model::world::World;
 use crate::kernel::{Errno, Failure};
 use crate::plan::Op;
 use crate::plan::op::Slot;
-use crate::trace::Value;
+use crate::trace::{Kind, Value};
 use crate::userland::{FileType, OpenFlags};
 
 pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
@@ -68,8 +68,11 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
             let address = cx.address().unwrap_or_default();
             let bare = address.split('/').next().unwrap_or_default();
             let text = content.replace("{address}", bare);
-            cx.write_file(path, OpenFlags::CREATE, *mode, text.as_bytes())
-                .map_err(fail(|| format!("write {path}")))?;
+            let what = || format!("write {path}");
+            cx.write_file(path, OpenFlags::CREATE, *mode, text.as_bytes()).map_err(fail(what))?;
+            // A file that was there already had a mode of its own.
+            let args = || vec![("fd", Value::volatile(Kind::Fd, 3)), ("mode", octal(*mode))];
+            cx.call("fchmod", args, zero, |w, ctx| w.chmod(ctx, path, *mode)).map_err(fail(what))?;
             Ok(false)
         }
         Op::RecordExit { record } => record_exit(cx, record).map(|()| false),

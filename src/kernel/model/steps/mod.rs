@@ -16,6 +16,7 @@ mod undo;
 
 pub(super) use evidence::evidence;
 pub(super) use look::observe;
+pub(super) use process::reap;
 pub(super) use undo::undo;
 
 use super::Res;

@@ -218,27 +218,28 @@ fn place(cx: &mut Cx<'_>, tree: u32, target: &str, flags: MountFlags, recursive:
     } else if cx.w.stat(&inside, rest, true) == Err(Errno::ENOENT) {
         touch(cx, &inside, target, rest)?;
     }
-    if flags != MountFlags::default() {
-        let args = || {
-            vec![
-                ("dirfd", Value::volatile(Kind::Fd, 4)),
-                ("pathname", "".into()),
-                ("flags", if recursive { "AT_EMPTY_PATH|AT_RECURSIVE" } else { "AT_EMPTY_PATH" }.into()),
-                ("attr_set", Value::Text(flag_words(flags).replace("MS_", "MOUNT_ATTR_"))),
-            ]
-        };
-        cx.call("mount_setattr", args, zero, |w, _| {
-            let all = if recursive { w.mounts.subtree(tree) } else { vec![tree] };
-            for id in all {
-                let now = &mut w.mounts.get_mut(id)?.flags;
-                now.ro |= flags.ro;
-                now.nosuid |= flags.nosuid;
-                now.nodev |= flags.nodev;
-                now.noexec |= flags.noexec;
-            }
-            Ok(())
-        })?;
-    }
+    let set = flag_words(flags).replace("MS_", "MOUNT_ATTR_");
+    let args = || {
+        vec![
+            ("dirfd", Value::volatile(Kind::Fd, 4)),
+            ("pathname", "".into()),
+            ("flags", if recursive { "AT_EMPTY_PATH|AT_RECURSIVE" } else { "AT_EMPTY_PATH" }.into()),
+            ("attr_set", if set.is_empty() { Value::Int(0) } else { set.into() }),
+            ("propagation", "MS_PRIVATE".into()),
+        ]
+    };
+    cx.call("mount_setattr", args, zero, |w, _| {
+        let all = if recursive { w.mounts.subtree(tree) } else { vec![tree] };
+        for id in all {
+            let mount = w.mounts.get_mut(id)?;
+            mount.shared = None;
+            mount.flags.ro |= flags.ro;
+            mount.flags.nosuid |= flags.nosuid;
+            mount.flags.nodev |= flags.nodev;
+            mount.flags.noexec |= flags.noexec;
+        }
+        Ok(())
+    })?;
     cx.call("move_mount", || move_args(target), zero, |w, _| w.place_mount(&inside, tree, rest))
 }
 
@@ -282,7 +283,7 @@ fn pivot(cx: &mut Cx<'_>, new_root: &str) -> Result<(), Failure> {
     }
     let pid = cx.pid;
     let path_arg = |path: &str| vec![("path", Value::from(path))];
-    cx.read("chdir", || path_arg(new_root), zero, |w, _| w.chdir(pid, new_root))
+    cx.call("chdir", || path_arg(new_root), zero, |w, _| w.chdir(pid, new_root))
         .map_err(fail(|| format!("change to the new root {new_root}")))?;
     let args = || vec![("new_root", ".".into()), ("put_old", ".".into())];
     let old = cx
@@ -295,7 +296,7 @@ fn pivot(cx: &mut Cx<'_>, new_root: &str) -> Result<(), Failure> {
         Ok(())
     })
     .map_err(fail(|| "let go of the old root".to_owned()))?;
-    cx.read("chdir", || path_arg("/"), zero, |w, _| w.chdir(pid, "/"))
+    cx.call("chdir", || path_arg("/"), zero, |w, _| w.chdir(pid, "/"))
         .map_err(fail(|| "change to the new root".to_owned()))?;
     cx.carried.pivoted = true;
     Ok(())

@@ -95,6 +95,22 @@ fn put_fd(w: &mut World, pid: Gpid, fd: i32, open: usize) {
     }
 }
 
+/// The runtime takes note of the end of a child.
+pub(in crate::kernel::model) fn reap(cx: &mut Cx<'_>, child: Gpid) {
+    let args = || {
+        vec![
+            ("idtype", "P_PIDFD".into()),
+            ("id", Value::volatile(Kind::Fd, 4)),
+            ("options", "WEXITED".into()),
+        ]
+    };
+    // It has ended: that was waited for before.
+    let _ = cx.call("waitid", args, zero, |w, _| {
+        w.reap(child);
+        Ok(())
+    });
+}
+
 fn write_id_maps(cx: &mut Cx<'_>, uid: &[IdMap], gid: &[IdMap]) -> Result<(), Failure> {
     let init = cx.init()?;
     for (file, maps) in [("uid_map", uid), ("gid_map", gid)] {
@@ -184,7 +200,7 @@ fn exec(cx: &mut Cx<'_>, argv: &[String], env: &[String], cwd: &str) -> Result<(
     let pid = cx.pid;
     if !cwd.is_empty() {
         let what = || format!("change to working directory {cwd}");
-        cx.read("chdir", || vec![("path", cwd.into())], zero, |w, _| w.chdir(pid, cwd))
+        cx.call("chdir", || vec![("path", cwd.into())], zero, |w, _| w.chdir(pid, cwd))
             .map_err(|e| Failure::new(what(), Some(e)).status(126))?;
     }
     let path = find(cx, name, env)?;
