@@ -67,8 +67,8 @@ const ALLOWED: &[(&str, Option<&[&str]>, &str)] = &[
     ("mount", Some(&["security.mask-proc-kcore"]), "not every host's kernel has the file"),
 ];
 
-/// What init can do first.
-const FIRST: &[&str] = &["network.set-lo-up", "mounts.make-private"];
+/// Where init begins.
+const FIRST: &[&str] = &["namespaces.clone", "network.set-lo-up", "mounts.make-private"];
 const PUBLISH: &[&str] = &["network.publish-8080-tcp"];
 /// What makes the network before the container comes to it.
 const NETWORK: &[&str] =
