@@ -8,7 +8,7 @@ use crate::trace::{Call, Fact, Value};
 pub fn call(call: &Call, full: bool, narrator: &Narrator) -> Line {
     let mut line = vec![Span::new(Label::Call, &call.name), Span::new(Label::Plain, "(")];
     // A batch of rules has as many arguments as rules: in brief the first will do.
-    let shown = if full || call.args.len() <= MANY { call.args.len() } else { MANY - 2 };
+    let shown = if full || call.args.len() <= MANY { call.args.len() } else { MANY / 2 };
     for (n, (name, value)) in call.args.iter().take(shown).enumerate() {
         if n > 0 {
             line.push(Span::new(Label::Plain, ", "));
@@ -45,7 +45,7 @@ pub fn call(call: &Call, full: bool, narrator: &Narrator) -> Line {
 }
 
 /// More arguments than this are not told in brief.
-const MANY: usize = 8;
+const MANY: usize = 12;
 
 /// Flags, numbers and structures stand as they are; text is quoted.
 fn argument(value: &Value) -> String {
@@ -94,7 +94,8 @@ fn is_word(text: &str) -> bool {
 /// Short ids, and paths beneath the new root as the container calls them.
 fn brief(text: &str) -> String {
     let words = text.split(' ').map(|word| match inside(word) {
-        path if path.len() < word.len() => path.to_owned(),
+        // The root itself keeps its name: `/` is the host's as well.
+        path if path.len() < word.len() && path != "/" => path.to_owned(),
         _ => brief_ids(word),
     });
     words.collect::<Vec<_>>().join(" ")

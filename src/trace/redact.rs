@@ -311,9 +311,13 @@ fn stands_alone(kind: Kind, text: &str, at: usize, value: &str) -> bool {
         }
         Kind::Address | Kind::Release => before != Some('.') && next != Some('-') && !dotted,
         Kind::Mac => before != Some(':') && next != Some(':'),
-        // `net.ipv4.conf.LINK.route_localnet`, as sysctl(8) writes a path.
-        Kind::Link if text[..at].ends_with(".conf.") => true,
-        Kind::Host | Kind::Link => {
+        // Dots stand between words, as in `net.ipv4.conf.LINK.route_localnet`; only
+        // that of a VLAN, `LINK.100`, is part of a name.
+        Kind::Link => {
+            let vlan = next == Some('.') && second.is_some_and(|c| c.is_ascii_digit());
+            before != Some('-') && next != Some('-') && !vlan
+        }
+        Kind::Host => {
             let inner = |c: Option<char>| matches!(c, Some('-' | '.'));
             !inner(before) && next != Some('-') && !dotted
         }

@@ -89,9 +89,9 @@ pub const READS: &[&str] = &[
     "restart_syscall",
     "rseq",
     "rt_sigpending",
-    // Takes a signal of its own that is held back.
-    "rt_sigtimedwait",
     "rt_sigreturn",
+    "rt_sigtimedwait",
+    // Takes a signal of its own that is held back.
     "sched_getaffinity",
     "sched_yield",
     "sendmsg",
