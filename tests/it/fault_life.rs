@@ -168,10 +168,11 @@ fn a_signal_while_setting_up_undoes_everything() {
     let before = sandbox.host();
     for (signal, times) in [(Signal::SIGINT, 1), (Signal::SIGTERM, 1), (Signal::SIGINT, 5)] {
         let args = ["run", "--trace-file", "-", "box", "true"];
-        let mut child = sandbox.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // Its pipe is small enough that the run cannot be far ahead; were it
-        // over, the status would say so.
+        // In a small pipe the run cannot get far ahead of its reader.
+        let (out, theirs) = std::io::pipe().unwrap();
+        nix::fcntl::fcntl(&theirs, nix::fcntl::FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+        let child = sandbox.command(&args).stdout(theirs).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::with_capacity(1024, out).lines();
         let at = lines.find(|l| l.as_ref().unwrap().contains("union.make-upper"));
         assert!(at.is_some());
         for _ in 0..times {

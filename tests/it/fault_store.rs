@@ -186,7 +186,11 @@ fn a_trace_that_cannot_be_written_stops_the_run() {
     assert!(ran.err.contains("write the trace"), "{}", ran.err);
     sandbox.wait_for_host(&before, "/dev/full");
     // Full in the middle, at different places.
-    for size in [64, 128, 192] {
+    let whole = sandbox.path("trace");
+    let file = whole.to_str().unwrap();
+    sandbox.glassbox(&["run", "--rm", "--trace-file", file, "box", "true"]).expect(0);
+    let kibibytes = fs::metadata(&whole).unwrap().len() / 1024;
+    for size in [kibibytes / 4, kibibytes / 2, kibibytes * 3 / 4] {
         let script = format!(
             "T=$S.t; mkdir -p $T; mount -t tmpfs -o size={size}k none $T\n\
              $G run --name full --trace-file $T/trace box true; echo status $?"
