@@ -27,6 +27,16 @@ impl Drop for Held {
 /// Takes a stopping signal that was held back. Taken, it does not end this
 /// process when the mask is put back: the undo is then already on its way.
 pub fn take() -> Option<u8> {
+    let mut pending = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigpending fills the set, or fails, and then it is not read;
+    // sigismember only reads it.
+    let waits = unsafe {
+        libc::sigpending(pending.as_mut_ptr()) == 0
+            && STOPPING.into_iter().any(|s| libc::sigismember(pending.as_ptr(), s as i32) == 1)
+    };
+    if !waits {
+        return None;
+    }
     let set = SigSet::from_iter(STOPPING);
     let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: both live through the call; no siginfo is asked for.

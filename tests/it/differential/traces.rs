@@ -47,8 +47,8 @@ fn steps(sandbox: &Sandbox, model: bool, options: &[&str], script: &str) -> (Vec
 #[rustfmt::skip]
 const ALLOWED: &[(&str, Option<&[&str]>, &str)] = &[
     ("socketpair", Some(&["namespaces.clone"]), "init is told its steps over a socket; the model's init is no program"),
-    ("prctl", Some(BORN), "init dies with its runtime"),
-    ("rt_sigaction", Some(BORN), "the runtime's own handlers are not the container's"),
+    ("prctl", Some(FIRST), "init dies with its runtime"),
+    ("rt_sigaction", Some(FIRST), "the runtime's own handlers are not the container's"),
     ("rt_sigprocmask", None, "the runtime holds signals back while it works"),
     ("umask", None, "the user's umask must not show in the container; the model's is 022"),
     ("setresuid", Some(FIRST), "the model's init is root of its user namespace once the maps are written"),
@@ -67,10 +67,8 @@ const ALLOWED: &[(&str, Option<&[&str]>, &str)] = &[
     ("mount", Some(&["security.mask-proc-kcore"]), "not every host's kernel has the file"),
 ];
 
-/// Where init's preparation is told; in a user namespace it becomes root first.
-const BORN: &[&str] = &["namespaces.clone", "network.set-lo-up", "mounts.make-private"];
-/// What init can do first.
-const FIRST: &[&str] = &["network.set-lo-up", "mounts.make-private"];
+/// Where init begins.
+const FIRST: &[&str] = &["namespaces.clone", "network.set-lo-up", "mounts.make-private"];
 const PUBLISH: &[&str] = &["network.publish-8080-tcp"];
 /// What makes the network before the container comes to it.
 const NETWORK: &[&str] =

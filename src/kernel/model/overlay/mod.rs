@@ -132,12 +132,6 @@ impl Overlay {
         }
     }
 
-    /// Whether it is in the writable layer.
-    #[cfg(test)]
-    pub fn is_upper(&self, o: u64) -> bool {
-        self.node(o).is_ok_and(|n| n.upper.is_some())
-    }
-
     fn is_merged(&self, o: u64) -> Res<bool> {
         let node = self.node(o)?;
         Ok(node.dir && node.lower.len() + usize::from(node.upper.is_some()) > 1)
