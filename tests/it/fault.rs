@@ -1,8 +1,6 @@
 //! Every step of every plan fails once, and the runtime is killed before every
 //! step once; afterwards the host is as it was, and nothing that had ended is lost.
 
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 
 use crate::support::{Host, Ran, Sandbox};
