@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
+use super::current::{Current, telling_calls};
 use super::group::{group_from, member, same_group};
 use super::layout::{Row, layout};
 use super::paint::Paint;
@@ -13,7 +14,7 @@ use super::{lines, step};
 use crate::kernel::{Failure, KernelName, Slots};
 use crate::narrate::{Known, Label, Lang, Line, Narrator, Span, plain, quote};
 use crate::plan::{Actor, Op, Phase, Step, StepId};
-use crate::trace::{Body, Call, Event, EventSink, Fact, Life, Value, When};
+use crate::trace::{Body, Call, Event, EventSink, Life, Value, When};
 
 /// How much is told. Each level includes the ones before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,20 +80,6 @@ pub struct Console<W: Write> {
     started: bool,
     /// Steps for which there was nothing to take back.
     quiet: usize,
-}
-
-/// A step under way, or held back.
-#[derive(Debug)]
-struct Current {
-    step: Step,
-    calls: Vec<Call>,
-    before: Vec<Fact>,
-    after: Vec<Fact>,
-    micros: u64,
-    unchanged: bool,
-    headed: bool,
-    /// What happened in the container at the end of the step.
-    life: Vec<Row>,
 }
 
 impl<W: Write> Console<W> {
@@ -226,13 +213,7 @@ impl<W: Write> Console<W> {
     /// The calls of the story: those that changed something, and in a failed
     /// step those that failed.
     fn brief_calls(&self, calls: &[Call], at_most: usize, failed: bool) -> Vec<Row> {
-        // What is written to tells as much as what is written.
-        let written = |fd: &Value| {
-            calls.iter().any(|c| c.name == "write" && c.args.first().is_some_and(|(_, to)| to == fd))
-        };
-        let opens = |c: &Call| c.name == "openat" && c.errno.is_none() && written(&c.result);
-        let tells = |c: &Call| c.changes || failed && c.errno.is_some() || opens(c);
-        let telling: Vec<_> = calls.iter().filter(|c| tells(c)).collect();
+        let telling = telling_calls(calls, failed);
         let telling = if telling.is_empty() { calls.iter().collect() } else { telling };
         // What leads up to a step comes first and what decides it comes last.
         let (first, last) = match telling.len() > at_most {
@@ -300,28 +281,13 @@ impl<W: Write> Console<W> {
         }
         rows.extend(current.life.iter().cloned());
         rows.extend(self.evidence(current));
-        rows.extend(self.unpacked(current));
+        let counted = current.unpacked(&self.narrator);
+        rows.extend(counted.map(|line| Row::Noted { margin: String::new(), line }));
         let known = Known { slots: &self.slots };
         let mut did = self.narrator.did(&current.step.op, known, current.unchanged);
         did.extend(self.took(current.micros));
         rows.push(self.noted("label_done", did));
         rows
-    }
-
-    /// What unpacking a layer counted, where it was counted.
-    fn unpacked(&self, current: &Current) -> Option<Row> {
-        let Op::UnpackLayer { .. } = current.step.op else { return None };
-        let count = |key: &str| match current.after.iter().find(|f| f.key == key)?.value {
-            Value::Int(n) => Some(n),
-            _ => None,
-        };
-        let args = [
-            ("entries", count("entries")?.into()),
-            ("bytes", count("bytes of files")?.into()),
-            ("whiteouts", count("whiteouts")?.into()),
-            ("opaque", count("opaque directories")?.into()),
-        ];
-        Some(Row::Noted { margin: String::new(), line: self.narrator.say("story_unpacked", &args) })
     }
 
     fn took(&self, micros: u64) -> Option<Span> {
@@ -499,21 +465,6 @@ impl<W: Write> EventSink for Console<W> {
             }
         };
         self.print(&rows)
-    }
-}
-
-impl Current {
-    fn new(step: Step) -> Self {
-        Current {
-            step,
-            calls: vec![],
-            before: vec![],
-            after: vec![],
-            micros: 0,
-            unchanged: false,
-            headed: false,
-            life: vec![],
-        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! of the width of the screen, and only then bytes with colour ([`paint`]).
 
 pub mod console;
+mod current;
 mod group;
 pub mod layout;
 mod lines;
