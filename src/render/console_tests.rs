@@ -4,6 +4,7 @@ use crate::narrate::samples;
 use crate::plan::op::{MountRole, OverlayStyle, Slot};
 use crate::plan::{PLAN_VERSION, Plan};
 use crate::render::{layout::text_width, plan_table, step as stepper};
+use crate::trace::Fact;
 use crate::trace::record::{RecordingWriter, read};
 use crate::trace::{Kind, Life, TRACE_VERSION};
 

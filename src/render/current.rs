@@ -61,3 +61,62 @@ pub fn telling_calls(calls: &[Call], failed: bool) -> Vec<&Call> {
     let opens = |c: &Call| c.name == "openat" && c.errno.is_none() && written(&c.result);
     calls.iter().filter(|c| c.changes || failed && c.errno.is_some() || opens(c)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::narrate::{Lang, plain};
+    use crate::plan::{Actor, Phase, StepId};
+
+    fn unpacking(facts: &[(&str, i64)]) -> Current {
+        let op = Op::UnpackLayer {
+            index: 0,
+            blob: "b".to_owned(),
+            media_type: "m".to_owned(),
+            size: 1,
+            diff_id: "d".to_owned(),
+            chain_id: "c".to_owned(),
+            dir: "/d".to_owned(),
+        };
+        let step =
+            Step { id: StepId("image.unpack".to_owned()), phase: Phase::Image, actor: Actor::Runtime, op };
+        let fact = |(key, n): &(&str, i64)| Fact {
+            source: "tar".into(),
+            key: (*key).to_owned(),
+            value: (*n).into(),
+        };
+        Current { after: facts.iter().map(fact).collect(), ..Current::new(step) }
+    }
+
+    #[test]
+    fn what_was_counted_is_said_and_nothing_else() {
+        let counts = |whiteouts, opaque| {
+            unpacking(&[
+                ("entries", 7),
+                ("bytes of files", 120),
+                ("whiteouts", whiteouts),
+                ("opaque directories", opaque),
+            ])
+        };
+        let said = |current: &Current, lang| current.unpacked(&Narrator::new(lang)).map(|l| plain(&l));
+        for (whiteouts, opaque, en, zh) in [
+            (
+                0,
+                0,
+                "7 entries, 120 bytes of files; no whiteout.",
+                "共 7 个条目，文件内容 120 字节；没有 whiteout。",
+            ),
+            (
+                2,
+                1,
+                "7 entries, 120 bytes of files; 2 whiteouts, now those of overlayfs, and one directory that hides \
+                 what is below it.",
+                "共 7 个条目，文件内容 120 字节；2 个 whiteout，已换成 overlayfs 的形式，另有 1 个目录遮住下面各层的内容。",
+            ),
+        ] {
+            assert_eq!(said(&counts(whiteouts, opaque), Lang::En).as_deref(), Some(en));
+            assert_eq!(said(&counts(whiteouts, opaque), Lang::ZhCn).as_deref(), Some(zh));
+        }
+        assert_eq!(said(&unpacking(&[("entries", 7)]), Lang::En), None);
+    }
+}
