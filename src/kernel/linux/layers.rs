@@ -127,7 +127,7 @@ fn top(dir: &str) -> Vec<Fact> {
     let mut names: Vec<String> =
         entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
-    vec![Fact { source: dir.into(), key: "top".to_owned(), value: Value::Text(names.join(" ")) }]
+    vec![Fact { source: dir.into(), key: "its root".to_owned(), value: Value::Text(names.join(" ")) }]
 }
 
 /// What unpacking counted. [`crate::narrate`] makes a sentence of it.

@@ -111,6 +111,18 @@ fn arguments(told: &Told, seen: &Seen) -> Result<(), String> {
             in_order(told, seen, &["idtype", "id"])?;
             same("options", &arg("options"), seen.arg(3))
         }
+        "ioctl" => {
+            in_order(told, seen, &["fd", "op"])?;
+            match (arg("op").as_str(), arg("arg").as_str()) {
+                ("TIOCSWINSZ", size) => {
+                    let cell = |name| field(seen.arg(2), name).unwrap_or("");
+                    same("arg", size, &format!("{}x{}", cell("ws_col"), cell("ws_row")))
+                }
+                // strace does not name these flags; O_RDWR, O_NOCTTY and O_CLOEXEC.
+                ("TIOCGPTPEER", "O_RDWR|O_NOCTTY|O_CLOEXEC") => same("arg", "0x80102", seen.arg(2)),
+                _ => Ok(()),
+            }
+        }
         "bind" => {
             let given = seen.arg(1);
             let inner =

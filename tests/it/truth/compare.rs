@@ -39,6 +39,8 @@ impl Except<'_> {
             Some("the recording itself")
         } else if seen.name == "write" && matches!(seen.arg(0), "1" | "2") {
             Some("what the user reads")
+        } else if seen.name == "ioctl" && seen.arg(0) == "0" && seen.arg(1).starts_with("TCSETS") {
+            Some("the user's own terminal: raw while the command lives, then as it was")
         } else if any(&in_run) {
             Some("the receipt: the plan on disk before its first step")
         } else if any(&record) {

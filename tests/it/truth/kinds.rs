@@ -261,11 +261,10 @@ pub fn kind(seen: &Seen) -> Kind {
         "bind" => Kind::Own,
         "sendto" => when(netlink::types(seen).iter().any(|t| !netlink::asks(t))),
         "ioctl" => match seen.arg(1) {
-            "TCGETS" | "TIOCGWINSZ" | "FIONREAD" | "TIOCGPTN" | "FIOCLEX" => Kind::Reads,
+            "TCGETS" | "TCGETS2" | "TIOCGWINSZ" | "FIONREAD" | "TIOCGPTN" | "FIOCLEX" => Kind::Reads,
             "FIONBIO" => Kind::Own,
-            "TIOCSCTTY" | "TIOCSPTLCK" | "TIOCGPTPEER" | "TIOCSWINSZ" | "TCSETS" | "TCSETSW" | "TCSETSF" => {
-                Kind::Changes
-            }
+            "TIOCSCTTY" | "TIOCSPTLCK" | "TIOCGPTPEER" | "TIOCSWINSZ" | "TCSETS" | "TCSETS2" | "TCSETSW"
+            | "TCSETSF" => Kind::Changes,
             _ => Kind::Unknown,
         },
         name if CHANGES.contains(&name) => Kind::Changes,

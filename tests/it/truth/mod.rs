@@ -13,6 +13,7 @@ mod told;
 use std::fs;
 use std::io::BufReader;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use glassbox::trace::Event;
 use glassbox::trace::record;
@@ -44,26 +45,33 @@ pub fn read_recording(path: &Path) -> Vec<Event> {
 
 /// Runs `glassbox run ARGS` under strace.
 fn watched(sandbox: &Sandbox, args: &[&str], status: i32) -> Watched {
-    let (text, trace) = (sandbox.path("strace"), sandbox.path("trace.jsonl"));
-    let ran: Ran = sandbox
-        .inside("strace")
+    let mut strace = strace(sandbox, args);
+    let ran: Ran = strace.output().expect("this test needs strace: install the package of that name").into();
+    ran.expect(status);
+    read_back(sandbox)
+}
+
+fn strace(sandbox: &Sandbox, args: &[&str]) -> Command {
+    let mut strace = sandbox.inside("strace");
+    strace
         // -y: what a descriptor stands for. -v: structures whole.
         .args(["-f", "-y", "-v", "-s", "1000000", "-e"])
         .arg(format!("trace=!{}", READS.join(",")))
         .arg("-o")
-        .arg(&text)
+        .arg(sandbox.path("strace"))
         .arg(GLASSBOX)
         .arg("--root")
         .arg(sandbox.store())
         .arg("--run-root")
         .arg(sandbox.path("run"))
         .args(["run", "--trace-file"])
-        .arg(&trace)
-        .args(args)
-        .output()
-        .expect("this test needs strace: install the package of that name")
-        .into();
-    ran.expect(status);
+        .arg(sandbox.path("trace.jsonl"))
+        .args(args);
+    strace
+}
+
+fn read_back(sandbox: &Sandbox) -> Watched {
+    let (text, trace) = (sandbox.path("strace"), sandbox.path("trace.jsonl"));
     let text = String::from_utf8_lossy(&fs::read(text).unwrap()).into_owned();
     let path = |p: &Path| p.to_str().unwrap().to_owned();
     Watched {
@@ -85,6 +93,12 @@ fn prepared() -> Sandbox {
 #[track_caller]
 fn agrees(sandbox: &Sandbox, args: &[&str], status: i32) -> Watched {
     let watched = watched(sandbox, args, status);
+    holds(&watched, args);
+    watched
+}
+
+#[track_caller]
+fn holds(watched: &Watched, args: &[&str]) {
     let calls = told::changes(&watched.events).len();
     assert!(calls > 50, "only {calls} changing calls are told");
     let differences = watched.differences();
@@ -94,7 +108,6 @@ fn agrees(sandbox: &Sandbox, args: &[&str], status: i32) -> Watched {
         differences.len(),
         differences.join("\n")
     );
-    watched
 }
 
 #[test]
@@ -202,6 +215,29 @@ fn with_volumes_and_capabilities() {
 fn with_all_privileges_on_the_hosts_network() {
     agrees(&prepared(), &["--rm", "--network", "host", "box", "true"], 0);
     agrees(&prepared(), &["--rm", "--network", "host", "--privileged", "box", "true"], 0);
+}
+
+#[test]
+#[ignore = "root"]
+fn in_a_user_namespace() {
+    let args = ["--rm", "--network", "none", "--userns", "100000:65536", "box", "id"];
+    agrees(&prepared(), &args, 0);
+}
+
+#[test]
+#[ignore = "root"]
+fn on_a_terminal() {
+    let sandbox = prepared();
+    let args = ["--rm", "-t", "-i", "--network", "none", "-u", "1000", "box", "sh", "-c", "tty; exit 4"];
+    let pty = nix::pty::openpty(None, None).unwrap();
+    let side = || Stdio::from(pty.slave.try_clone().unwrap());
+    let mut child =
+        strace(&sandbox, &args).stdin(side()).stdout(side()).stderr(Stdio::null()).spawn().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(4));
+    let watched = read_back(&sandbox);
+    holds(&watched, &args);
+    let told = told::changes(&watched.events);
+    assert!(told.iter().any(|t| t.arg("op").as_deref() == Some("TIOCSCTTY")), "there was no terminal");
 }
 
 #[test]

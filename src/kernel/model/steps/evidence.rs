@@ -87,7 +87,7 @@ pub(in crate::kernel::model) fn evidence(op: &Op, cx: &mut Cx<'_>) -> Vec<Fact> 
         Op::UnpackLayer { dir, .. } | Op::UseLayer { dir, .. } => match cx.w.read_dir(&ctx, dir) {
             Ok(entries) => {
                 let names: Vec<String> = entries.into_iter().map(|e| e.name).collect();
-                vec![fact(dir, "top", names.join(" "))]
+                vec![fact(dir, "its root", names.join(" "))]
             }
             Err(_) => Vec::new(),
         },
