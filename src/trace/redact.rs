@@ -314,7 +314,10 @@ fn stands_alone(kind: Kind, text: &str, at: usize, value: &str) -> bool {
         // Dots stand between words, as in `net.ipv4.conf.LINK.route_localnet`; only
         // that of a VLAN, `LINK.100`, is part of a name.
         Kind::Link => {
-            let vlan = next == Some('.') && second.is_some_and(|c| c.is_ascii_digit());
+            let vlan = text[at + value.len()..].strip_prefix('.').is_some_and(|rest| {
+                let end = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+                end > 0 && rest[..end].bytes().all(|b| b.is_ascii_digit())
+            });
             before != Some('-') && next != Some('-') && !vlan
         }
         Kind::Host => {

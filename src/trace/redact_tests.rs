@@ -47,6 +47,11 @@ fn inside_texts() {
         ("10.88.0.21 110.88.0.2", "10.88.0.21 110.88.0.2"),
         ("link/ether 02:42:0a:58:00:02", "link/ether <mac-1>"),
         ("veth4f1c@if3 veth4f1c2", "<link-1>@if3 veth4f1c2"),
+        (
+            "net.ipv4.conf.veth4f1c.forwarding made.veth4f1c.7a",
+            "net.ipv4.conf.<link-1>.forwarding made.<link-1>.7a",
+        ),
+        ("veth4f1c.100 up", "veth4f1c.100 up"),
         ("/proc/4242/ns/net 4242 /proc/42421/x", "/proc/<pid-1>/ns/net 4242 /proc/42421/x"),
         ("77 bottles", "77 bottles"),
         ("net:[4026532177]", "net:[<namespace-1>]"),
@@ -152,4 +157,34 @@ proptest::proptest! {
         let once = redactor.text(&text);
         proptest::prop_assert_eq!(redactor.text(&once), once);
     }
+}
+
+#[test]
+fn operations_keep_addresses_that_are_addresses() {
+    let op = Op::CreateNat {
+        table: "t".to_owned(),
+        bridge: "b".to_owned(),
+        subnet: "10.247.32.0".parse().unwrap(),
+        prefix: 24,
+    };
+    let fact = |key: &str, value: &str| Fact {
+        source: "netlink".into(),
+        key: key.to_owned(),
+        value: Value::volatile(Kind::Address, value),
+    };
+    let step = StepId("network.nat".to_owned());
+    let facts = vec![fact("gateway of 10.247.32.1", "10.247.32.1/24"), fact("net", "10.247.32.0")];
+    let bodies = [
+        Body::About { step: step.clone(), phase: Phase::Network, actor: Actor::Runtime, op },
+        Body::Observed { step, when: When::After, facts },
+    ];
+    let events: Vec<Event> =
+        bodies.into_iter().enumerate().map(|(n, body)| Event { seq: n as u64, at: 7, body }).collect();
+    let redacted = redact(&events).unwrap();
+    let Body::About { op: Op::CreateNat { subnet, .. }, .. } = &redacted[0].body else { unreachable!() };
+    assert_eq!(subnet.to_string(), "192.0.2.0");
+    let Body::Observed { facts, .. } = &redacted[1].body else { unreachable!() };
+    assert_eq!(facts[0], fact("gateway of 192.0.2.1", "192.0.2.1/24"));
+    // What is redacted already stays as it is.
+    assert_eq!(redact(&redacted).unwrap(), redacted);
 }

@@ -131,7 +131,7 @@ fn first_run_steps(sandbox: &Sandbox, options: &[&str]) -> Vec<String> {
 fn first_run(how: &str, step: &str) {
     let sandbox = Sandbox::root();
     sandbox.inside("sh").args(["-c", "echo 0 > /proc/sys/net/ipv4/ip_forward"]).status().unwrap();
-    let before = sandbox.host();
+    let before = sandbox.settled_host();
     sandbox.glassbox(&[&["run", how, step, "-p", "18081:80"], COMMAND].concat());
     for id in sandbox.glassbox(&["ps", "-aq"]).expect(0).out.lines() {
         sandbox.glassbox(&["rm", id]).expect(0);
@@ -156,7 +156,7 @@ fn the_first_run_takes_its_network_back() {
 #[ignore = "root"]
 fn a_network_that_lived_stays_when_a_later_run_fails() {
     let sandbox = Sandbox::root();
-    let before = sandbox.host();
+    let before = sandbox.settled_host();
     let run = ["--deterministic", "run", "--rm"];
     sandbox.glassbox(&[&run[..], &["box", "true"]].concat()).expect(0);
     let network = sandbox.settled_host();

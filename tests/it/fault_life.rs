@@ -102,7 +102,7 @@ const SURVIVOR: &str = "echo mine > /mine; (sh -c 'sleep 1000 & sleep 1000' &); 
 fn a_command_that_outlives_its_runtime_is_found_and_killed() {
     let sandbox = Sandbox::root();
     // setpriv of the host, on the host's libraries: a program that changes its user.
-    let before = sandbox.host();
+    let before = sandbox.settled_host();
     let survivor = SURVIVOR.replace("survivor", "/bin/setpriv --reuid 1000 --clear-groups sleep 1000");
     let options = ["-v", "/usr:/usr:ro", "-v", "/lib:/lib:ro", "-v", "/lib64:/lib64:ro", "--network", "none"];
     let script =
@@ -165,7 +165,7 @@ fn signals_reach_the_command() {
 fn a_signal_while_setting_up_undoes_everything() {
     let sandbox = Sandbox::root();
     sandbox.glassbox(&["run", "--rm", "box", "true"]).expect(0);
-    let before = sandbox.host();
+    let before = sandbox.settled_host();
     for (signal, times) in [(Signal::SIGINT, 1), (Signal::SIGTERM, 1), (Signal::SIGINT, 5)] {
         let args = ["run", "--trace-file", "-", "box", "true"];
         // In a small pipe the run cannot get far ahead of its reader.
@@ -197,7 +197,7 @@ fn repairs_at_the_same_time_share_the_work_and_leave_the_living_alone() {
     sandbox.glassbox(&["run", "--rm", "box", "true"]).expect(0);
     let script = "echo mine > /mine; echo begun; trap 'exit 5' TERM; while true; do sleep 0.02; done";
     let living = Begun::new(&sandbox, &["--name", "living"], script);
-    let before = sandbox.host();
+    let before = sandbox.settled_host();
     for _ in 0..4 {
         for step in ["network.create-veth", "exec.exec", "exit.undo-allocate-address"] {
             sandbox.glassbox(&["run", "--rm", "--kill-at", step, "box", "true"]).expect(137);
@@ -221,7 +221,7 @@ fn twenty_runs_at_once_share_a_network() {
     const RUNS: usize = 20;
     let sandbox = Sandbox::root();
     sandbox.glassbox(&["run", "--rm", "box", "true"]).expect(0);
-    let before = sandbox.host();
+    let before = sandbox.settled_host();
     let (go, over) = (std::sync::Barrier::new(RUNS), AtomicBool::new(false));
     // Each waits until all have an address: then none of them may share.
     let all = sandbox.path("all");

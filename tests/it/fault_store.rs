@@ -23,7 +23,7 @@ fn killed(sandbox: &Sandbox) -> PathBuf {
 fn a_damaged_receipt_is_named_once() {
     let sandbox = Sandbox::root();
     sandbox.glassbox(&["run", "--rm", "--network", "none", "box", "true"]).expect(0);
-    let before = sandbox.host();
+    let before = sandbox.settled_host();
     for keep in [0, 1, 300] {
         let plan = killed(&sandbox);
         let text = fs::read(&plan).unwrap();
@@ -40,7 +40,7 @@ fn a_damaged_receipt_is_named_once() {
 fn a_receipt_without_a_plan_has_nothing_to_undo() {
     let sandbox = Sandbox::root();
     sandbox.glassbox(&["run", "--rm", "--network", "none", "box", "true"]).expect(0);
-    let before = sandbox.host();
+    let before = sandbox.settled_host();
     for name in ["new-aaaa-0", "bbbb"] {
         fs::create_dir(receipts(&sandbox).join(name)).unwrap();
         assert_eq!(sandbox.glassbox(&["ps"]).expect(0).err, "");
@@ -57,7 +57,7 @@ fn a_receipt_without_a_plan_has_nothing_to_undo() {
 fn a_receipt_of_a_newer_glassbox_is_left_alone() {
     let sandbox = Sandbox::root();
     sandbox.glassbox(&["run", "--rm", "--network", "none", "box", "true"]).expect(0);
-    let before = sandbox.host();
+    let before = sandbox.settled_host();
     let plan = killed(&sandbox);
     let text = fs::read_to_string(&plan).unwrap();
     let newer = text.replacen("\"version\":1", "\"version\":99", 1);
@@ -180,7 +180,7 @@ fn a_full_store_is_named_and_nothing_is_left() {
 fn a_trace_that_cannot_be_written_stops_the_run() {
     let sandbox = Sandbox::root();
     sandbox.glassbox(&["run", "--rm", "box", "true"]).expect(0);
-    let before = sandbox.host();
+    let before = sandbox.settled_host();
     let full = ["run", "--trace-file", "/dev/full", "box", "true"];
     let ran = sandbox.glassbox(&full).expect(125);
     assert!(ran.err.contains("write the trace"), "{}", ran.err);

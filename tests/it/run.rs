@@ -18,7 +18,8 @@ fn sh<'a>(options: &[&'a str], script: &'a str) -> Vec<&'a str> {
 fn the_main_command() {
     let sandbox = Sandbox::root();
     // Bridge and base rules belong to the network, which stays after its first run.
-    sandbox.glassbox(&["run", "--rm", "box", "true"]).expect(0);
+    let first = sandbox.glassbox(&["run", "--trace", "--rm", "box", "true"]).expect(0);
+    assert!(first.err.contains("masquerade"), "{}", first.err);
     let before = sandbox.settled_host();
     let ran = sandbox
         .glassbox(&[
@@ -37,7 +38,7 @@ fn the_main_command() {
     assert_eq!(lines[0], "hello");
     assert!(ran.out.contains("PID") && ran.out.contains("eth0"), "{}", ran.out);
     // The story is whole, and only on standard error.
-    for word in ["overlay", "clone3", "pivot_root", "execve", "masquerade"] {
+    for word in ["overlay", "clone3", "pivot_root", "execve", "NETLINK_ROUTE"] {
         assert!(ran.err.contains(word), "no {word} in:\n{}", ran.err);
     }
     sandbox.wait_for_host(&before, "the main command");

@@ -90,6 +90,7 @@ pub const READS: &[&str] = &[
     "rseq",
     "rt_sigpending",
     "rt_sigreturn",
+    // Takes a signal of its own that is held back.
     "rt_sigtimedwait",
     // Takes a signal of its own that is held back.
     "sched_getaffinity",
