@@ -115,7 +115,7 @@ pub fn load(context: &Context, file: Option<&Path>) -> Result<Vec<String>, CliEr
     }
     let store = Store::open(&context.root);
     // Unpacked at once, so that a layer that cannot be unpacked is refused here.
-    let options = LoadOptions { unpack: true, ..LoadOptions::default() };
+    let options = LoadOptions { unpack: true };
     let loaded = match file {
         Some(path) => {
             let file = std::fs::File::open(path).map_err(|e| io("open the archive", path, &e))?;

@@ -9,7 +9,9 @@ use super::Op;
 /// Version of the plan's serialised form. A reader refuses a newer one.
 pub const PLAN_VERSION: u32 = 1;
 
-/// The chapters of a run, in the order in which the story is told.
+/// The chapters of a run, in the order in which the story is told. The cgroup
+/// comes before the namespaces, because on v2 init is born in it (clone3 with
+/// CLONE_INTO_CGROUP).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {

@@ -195,9 +195,12 @@ fn a_signal_while_setting_up_undoes_everything() {
 fn repairs_at_the_same_time_share_the_work_and_leave_the_living_alone() {
     let sandbox = Sandbox::root();
     sandbox.glassbox(&["run", "--rm", "box", "true"]).expect(0);
+    // Its own link is gone, so that the next one can only be the living one's.
+    sandbox.settled_host();
     let script = "echo mine > /mine; echo begun; trap 'exit 5' TERM; while true; do sleep 0.02; done";
     let living = Begun::new(&sandbox, &["--name", "living"], script);
-    let before = sandbox.settled_host();
+    running_pid(&sandbox);
+    let before = sandbox.host();
     for _ in 0..4 {
         for step in ["network.create-veth", "exec.exec", "exit.undo-allocate-address"] {
             sandbox.glassbox(&["run", "--rm", "--kill-at", step, "box", "true"]).expect(137);

@@ -94,7 +94,7 @@ impl Search {
         self.expressions.iter().any(|regex| {
             let mut from = 0;
             while let Some((start, end)) = regex.find(text, from) {
-                let whole_word = !(start > 0 && word(start - 1)) && !word(end);
+                let whole_word = (start == 0 || !word(start - 1)) && !word(end);
                 let whole_line = start == 0 && end == text.len();
                 if (!self.options.has('w') || whole_word) && (!self.options.has('x') || whole_line) {
                     return true;

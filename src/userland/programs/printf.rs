@@ -257,7 +257,7 @@ mod tests {
         let args: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
         let mut f = Formatter { out: Vec::new(), complaints: Vec::new(), stop: false };
         f.once(format, &args);
-        assert_eq!(f.complaints, [String::new(); 0]);
+        assert_eq!(f.complaints, Vec::<String>::new());
         String::from_utf8(f.out).unwrap()
     }
 

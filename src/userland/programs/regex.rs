@@ -132,10 +132,8 @@ impl Regex {
             for &step in &current {
                 match &self.steps[step] {
                     Step::Match => end = Some(at),
-                    Step::Test(node) => {
-                        if text.get(at).is_some_and(|c| self.accepts(node, *c)) {
-                            self.follow(step + 1, text, at + 1, &mut seen, &mut next);
-                        }
+                    Step::Test(node) if text.get(at).is_some_and(|c| self.accepts(node, *c)) => {
+                        self.follow(step + 1, text, at + 1, &mut seen, &mut next);
                     }
                     _ => {}
                 }

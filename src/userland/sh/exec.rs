@@ -52,11 +52,12 @@ impl<S: Sys> Shell<S> {
             for signal in [2, 3] {
                 let _ = child.sys.ignore_signal(signal, true);
             }
-            if !interactive && let Ok(fd) = child.sys.open("/dev/null", OpenFlags::READ, 0).await {
-                if fd != 0 {
-                    let _ = child.sys.dup2(fd, 0);
-                    let _ = child.sys.close(fd);
-                }
+            if !interactive
+                && let Ok(fd) = child.sys.open("/dev/null", OpenFlags::READ, 0).await
+                && fd != 0
+            {
+                let _ = child.sys.dup2(fd, 0);
+                let _ = child.sys.close(fd);
             }
             // A lone command takes this process, so that `$!` is its own pid.
             if let ([only], [], false) = (&list.first.stages[..], &list.rest[..], list.first.negated) {

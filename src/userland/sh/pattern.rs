@@ -72,7 +72,7 @@ fn bracket(pattern: &[Ch], c: char) -> Option<(bool, usize)> {
         }
         let range = pattern.get(i + 1) == Some(&('-', false));
         match pattern.get(i + 2) {
-            Some(high) if range && !(high.0 == ']' && !high.1) => {
+            Some(high) if range && (high.0 != ']' || high.1) => {
                 hit |= (low..=high.0).contains(&c);
                 i += 3;
             }

@@ -33,6 +33,7 @@ pub fn stat_of(m: &std::fs::Metadata) -> Stat {
     }
 }
 
+#[allow(clippy::useless_conversion, reason = "the number of links is narrower on other architectures")]
 pub fn stat_of_fd(s: &rustix::fs::Stat) -> Stat {
     let kind = match rustix::fs::FileType::from_raw_mode(s.st_mode) {
         rustix::fs::FileType::Directory => FileType::Dir,
@@ -48,13 +49,13 @@ pub fn stat_of_fd(s: &rustix::fs::Stat) -> Stat {
         ino: s.st_ino,
         kind,
         mode: s.st_mode & 0o7777,
-        nlink: s.st_nlink as u64,
+        nlink: u64::from(s.st_nlink),
         uid: s.st_uid,
         gid: s.st_gid,
         rdev_major: rustix::fs::major(s.st_rdev),
         rdev_minor: rustix::fs::minor(s.st_rdev),
         size: s.st_size as u64,
         blocks: s.st_blocks as u64,
-        mtime: s.st_mtime as i64,
+        mtime: s.st_mtime,
     }
 }
