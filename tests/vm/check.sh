@@ -11,7 +11,12 @@ glassbox=$1
 kernel=${2:-target/vm/kernel}
 if [ ! -d "$kernel/boot" ]; then
     mkdir -p "$kernel"
-    package=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: //p' | head -n 1)
+    name() { apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/.*Depends: //p' | head -n 1; }
+    package=$(name)
+    if [ -z "$package" ]; then
+        apt-get update -qq
+        package=$(name)
+    fi
     (cd target/vm && apt-get download -qq "$package")
     dpkg -x target/vm/"$package"_*.deb "$kernel"
 fi
