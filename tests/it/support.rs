@@ -85,6 +85,17 @@ impl Sandbox {
             .env("LC_ALL", "C.UTF-8")
             .env("NO_COLOR", "1")
             .env_remove("GLASSBOX_ROOT");
+        // Whoever started the tests in the background ignores these for all its children.
+        // SAFETY: sigaction is a system call; no handler is installed.
+        unsafe {
+            command.pre_exec(|| {
+                use nix::sys::signal::{SigHandler, Signal, signal};
+                for ignored in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP] {
+                    signal(ignored, SigHandler::SigDfl)?;
+                }
+                Ok(())
+            });
+        }
         if let Some(net) = &self.net {
             let fd = net.as_raw_fd();
             // SAFETY: setns is one system call on a descriptor that outlives the child's start.
@@ -249,6 +260,8 @@ pub struct Host {
 fn new_network_namespace() -> OwnedFd {
     std::thread::spawn(|| {
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        // A new namespace takes this value from the host, whatever it is there.
+        fs::write("/proc/sys/net/ipv4/ip_forward", "0").unwrap();
         // A child of this thread is born in the new namespace.
         let up = Command::new("ip").args(["link", "set", "lo", "up"]).status();
         assert!(up.is_ok_and(|s| s.success()), "the Debian package iproute2 is needed");
