@@ -126,6 +126,17 @@ pub enum ImageError {
         /// The limit.
         limit: u64,
     },
+    /// A blob's bytes stopped coming.
+    #[error("fetch blob {blob}: {reason}")]
+    Fetch {
+        /// Its digest.
+        blob: String,
+        /// What its source said.
+        reason: String,
+    },
+    /// Given up because somebody said so.
+    #[error("go on: it was given up")]
+    Stopped,
     /// Nothing here can read this kind of content.
     #[error("read content of type {media_type:?}: not supported")]
     MediaType {
@@ -203,12 +214,13 @@ impl ImageError {
             ImageError::Expands { .. } => {
                 "nothing was kept; if the layer is meant to be so, load it uncompressed".into()
             }
+            ImageError::Fetch { .. } => "try again".into(),
             ImageError::MediaType { .. } => {
                 "layers can be plain, gzip or zstd tar files: convert the image first".into()
             }
             ImageError::Platform { .. } => "get the image for this machine's architecture".into(),
             ImageError::Program { .. } => "use a glassbox built for this machine".into(),
-            ImageError::Io { .. } => return None,
+            ImageError::Io { .. } | ImageError::Stopped => return None,
         })
     }
 }

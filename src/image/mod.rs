@@ -9,6 +9,8 @@ pub mod changes;
 pub mod digest;
 mod error;
 #[cfg(feature = "linux")]
+pub mod intake;
+#[cfg(feature = "linux")]
 pub mod layers;
 pub mod reference;
 #[cfg(feature = "linux")]

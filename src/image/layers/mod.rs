@@ -16,8 +16,8 @@ mod verify;
 pub use decompress::{Compression, open as decompress};
 pub use place::sweep_unfinished;
 pub use remove::remove_tree;
-pub use unpack::{Unpacked, unpack};
-pub use verify::verify;
+pub use unpack::{Unpacked, unpack, unpack_stream};
+pub use verify::{verify, verify_stream};
 
 /// How far a layer may grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -61,10 +61,26 @@ pub fn unpack(
     {
         return Err(ImageError::Size { what: blob.display().to_string(), expected, actual: size });
     }
+    unpack_stream(decompress::open(compression, file), blob, size, diff_id, dest, limits)
+}
+
+/// Like [`unpack`], from the uncompressed tar as it comes. `blob` names it in
+/// messages, `size` is that of the blob.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpack_stream(
+    tar: impl Read,
+    blob: &Path,
+    size: u64,
+    diff_id: &str,
+    dest: &Path,
+    limits: &Limits,
+) -> Result<Unpacked, ImageError> {
     let place = Place::make(dest)?;
     let limit = limits.expanded(size);
     let guard = Guard::new(limit);
-    let stream = Guarded::new(decompress::open(compression, file), guard.clone());
+    let stream = Guarded::new(tar, guard.clone());
     let mut work = Work {
         tree: Tree::new(place.open()?),
         guard,
