@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use super::fetch::{Fetch, Fetched};
 use super::pipe::{Reader, Writer, pipe};
-use super::{BlobSource, Outcome, Progress, State, Wanted};
-use crate::image::layers::{self, Compression, Limits};
+use super::{BlobSource, Options, Outcome, Progress, State, Wanted};
+use crate::image::layers::{self, Compression, Declared, Limits, Unpacked};
 use crate::image::store::Staging;
 use crate::image::{ImageError, Store, digest};
 
@@ -18,7 +18,7 @@ pub struct Job<'a> {
     pub stage: &'a Staging,
     pub wanted: &'a Wanted,
     pub source: &'a dyn BlobSource,
-    pub unpack: bool,
+    pub options: &'a Options,
     /// The position, for progress.
     pub index: usize,
     pub progress: &'a dyn Progress,
@@ -34,21 +34,21 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, ImageError> {
     let tree = job.store.layer_dir(&wanted.chain_id)?;
     let tree_there = tree.is_dir();
     let mut outcome = Outcome { blob_there, tree_there, ..Outcome::default() };
-    if blob_there && (tree_there || !job.unpack) {
+    if blob_there && (tree_there || !job.options.unpack) {
         job.store.link_short(&wanted.chain_id)?;
         job.progress.layer(job.index, State::AlreadyThere);
         return Ok(outcome);
     }
     let started = Instant::now();
     let staged = (!blob_there).then(|| job.stage.path().join(format!("blob-{}", job.index)));
-    let dest = (job.unpack && !tree_there)
+    let dest = (job.options.unpack && !tree_there)
         .then(|| job.stage.path().join(format!("layer-{}", job.index)).join("diff"));
     let stored = Stored(job.store);
     let source: &dyn BlobSource = if blob_there { &stored } else { job.source };
     let unpacked = stages(job, source, staged.as_deref(), dest.as_deref(), &mut outcome)?;
     outcome.micros = micros(started);
     publish(job, &place, staged, dest)?;
-    outcome.unpacked = job.unpack.then_some(unpacked).filter(|_| !tree_there);
+    outcome.unpacked = job.options.unpack.then_some(unpacked).filter(|_| !tree_there);
     job.progress.layer(job.index, State::Done);
     Ok(outcome)
 }
@@ -59,7 +59,7 @@ fn stages(
     staged: Option<&Path>,
     dest: Option<&Path>,
     outcome: &mut Outcome,
-) -> Result<layers::Unpacked, ImageError> {
+) -> Result<Unpacked, ImageError> {
     let wanted = job.wanted;
     let compression = Compression::of_media_type(wanted.blob.media_type().as_ref())?;
     let plain = compression == Compression::Plain;
@@ -101,14 +101,17 @@ fn stages(
                     })),
                 )
             };
-        let path = Path::new(&name);
         let limits = Limits::for_blob(wanted.blob.size());
+        let layer = Declared {
+            blob: Path::new(&name),
+            size: wanted.blob.size(),
+            diff_id: Some(&wanted.diff_id),
+            limits: &limits,
+            name_whiteouts: job.options.name_whiteouts,
+        };
         let last = match dest {
-            Some(dest) => {
-                layers::unpack_stream(tar, path, wanted.blob.size(), &wanted.diff_id, dest, &limits)
-            }
-            None => layers::verify_stream(tar, path, wanted.blob.size(), &wanted.diff_id, &limits)
-                .map(|()| layers::Unpacked::default()),
+            Some(dest) => layers::unpack_tar(tar, &layer, dest),
+            None => layers::verify_from(tar, Compression::Plain, &layer).map(|()| Unpacked::default()),
         };
         // Where the digest is computed, it decides first whether the source is to
         // blame or the image.
@@ -129,9 +132,9 @@ fn sort_out(
     job: &Job<'_>,
     fetched: Joined<Result<(Fetched, u64), ImageError>>,
     decompressed: Joined<std::io::Result<()>>,
-    last: Result<layers::Unpacked, ImageError>,
+    last: Result<Unpacked, ImageError>,
     outcome: &mut Outcome,
-) -> Result<layers::Unpacked, ImageError> {
+) -> Result<Unpacked, ImageError> {
     let (Ok(fetched), Ok(decompressed)) = (fetched, decompressed) else {
         return Err(broken(job, "a stage ended unexpectedly"));
     };
@@ -164,11 +167,7 @@ fn sort_out(
     Ok(unpacked)
 }
 
-fn cause(
-    job: &Job<'_>,
-    decompressed: std::io::Result<()>,
-    last: Result<layers::Unpacked, ImageError>,
-) -> ImageError {
+fn cause(job: &Job<'_>, decompressed: std::io::Result<()>, last: Result<Unpacked, ImageError>) -> ImageError {
     match (decompressed, last) {
         (Err(e), _) if e.kind() != std::io::ErrorKind::BrokenPipe => broken_stream(job, &e),
         (_, Err(error)) => error,

@@ -62,12 +62,14 @@ pub struct Options {
     /// Layers at once. 0: each layer is taken in by [`Intake::wait`] itself, for
     /// a step that is watched.
     pub lanes: usize,
+    /// How many whiteouts of a layer to name in [`Unpacked::converted`]; 0 for none.
+    pub name_whiteouts: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Options { unpack: true, lanes: (cores + 1).clamp(2, 4) }
+        Options { unpack: true, lanes: (cores + 1).clamp(2, 4), name_whiteouts: 0 }
     }
 }
 

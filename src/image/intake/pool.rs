@@ -179,7 +179,7 @@ impl Shared {
             stage: &self.stage,
             wanted: &self.layers[index],
             source: &*self.source,
-            unpack: self.options.unpack,
+            options: &self.options,
             index,
             progress: &*self.progress,
             stop: &self.stop,
