@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::image::manifest::ManifestError;
 use crate::image::reference::ReferenceError;
 use crate::kernel::{Errno, Failure};
 
@@ -132,6 +133,14 @@ pub enum ImageError {
         /// As declared.
         media_type: String,
     },
+    /// A manifest or an index cannot be used.
+    #[error("read the manifest of {what}: {error}")]
+    Manifest {
+        /// Of which image.
+        what: String,
+        /// Why.
+        error: ManifestError,
+    },
     /// The image is for another machine.
     #[error("use image {reference}: it is for {found}, this machine is {wanted}")]
     Platform {
@@ -206,6 +215,7 @@ impl ImageError {
             ImageError::MediaType { .. } => {
                 "layers can be plain, gzip or zstd tar files: convert the image first".into()
             }
+            ImageError::Manifest { error, .. } => error.hint().into(),
             ImageError::Platform { .. } => "get the image for this machine's architecture".into(),
             ImageError::Program { .. } => "use a glassbox built for this machine".into(),
             ImageError::Io { .. } => return None,

@@ -10,6 +10,7 @@ pub mod digest;
 mod error;
 #[cfg(feature = "linux")]
 pub mod layers;
+pub mod manifest;
 pub mod reference;
 #[cfg(feature = "linux")]
 pub mod store;
