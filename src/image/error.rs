@@ -142,6 +142,10 @@ pub enum ImageError {
         /// What this machine needs.
         wanted: String,
     },
+    /// A registry refused, or its answer is not what it should be.
+    #[cfg(feature = "linux")]
+    #[error(transparent)]
+    Registry(#[from] crate::image::registry::RegistryError),
     /// The program cannot be put into an image.
     #[error("make the image box from {}: {reason}", exe.display())]
     Program {
@@ -207,6 +211,8 @@ impl ImageError {
                 "layers can be plain, gzip or zstd tar files: convert the image first".into()
             }
             ImageError::Platform { .. } => "get the image for this machine's architecture".into(),
+            #[cfg(feature = "linux")]
+            ImageError::Registry(error) => return error.hint(),
             ImageError::Program { .. } => "use a glassbox built for this machine".into(),
             ImageError::Io { .. } => return None,
         })

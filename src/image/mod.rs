@@ -12,6 +12,8 @@ mod error;
 pub mod layers;
 pub mod reference;
 #[cfg(feature = "linux")]
+pub mod registry;
+#[cfg(feature = "linux")]
 pub mod store;
 
 use std::path::PathBuf;
