@@ -151,6 +151,10 @@ pub enum ImageError {
         /// What this machine needs.
         wanted: String,
     },
+    /// A registry refused, or its answer is not what it should be.
+    #[cfg(feature = "linux")]
+    #[error(transparent)]
+    Registry(#[from] crate::image::registry::RegistryError),
     /// The program cannot be put into an image.
     #[error("make the image box from {}: {reason}", exe.display())]
     Program {
@@ -217,6 +221,8 @@ impl ImageError {
             }
             ImageError::Manifest { error, .. } => error.hint().into(),
             ImageError::Platform { .. } => "get the image for this machine's architecture".into(),
+            #[cfg(feature = "linux")]
+            ImageError::Registry(error) => return error.hint(),
             ImageError::Program { .. } => "use a glassbox built for this machine".into(),
             ImageError::Io { .. } => return None,
         })

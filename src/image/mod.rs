@@ -13,6 +13,8 @@ pub mod layers;
 pub mod manifest;
 pub mod reference;
 #[cfg(feature = "linux")]
+pub mod registry;
+#[cfg(feature = "linux")]
 pub mod store;
 
 use std::path::PathBuf;
