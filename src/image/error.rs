@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::image::manifest::ManifestError;
 use crate::image::reference::ReferenceError;
 use crate::kernel::{Errno, Failure};
 
@@ -143,6 +144,14 @@ pub enum ImageError {
         /// As declared.
         media_type: String,
     },
+    /// A manifest or an index cannot be used.
+    #[error("read the manifest of {what}: {error}")]
+    Manifest {
+        /// Of which image.
+        what: String,
+        /// Why.
+        error: ManifestError,
+    },
     /// The image is for another machine.
     #[error("use image {reference}: it is for {found}, this machine is {wanted}")]
     Platform {
@@ -153,6 +162,10 @@ pub enum ImageError {
         /// What this machine needs.
         wanted: String,
     },
+    /// A registry refused, or its answer is not what it should be.
+    #[cfg(feature = "linux")]
+    #[error(transparent)]
+    Registry(#[from] crate::image::registry::RegistryError),
     /// The program cannot be put into an image.
     #[error("make the image box from {}: {reason}", exe.display())]
     Program {
@@ -218,7 +231,10 @@ impl ImageError {
             ImageError::MediaType { .. } => {
                 "layers can be plain, gzip or zstd tar files: convert the image first".into()
             }
+            ImageError::Manifest { error, .. } => error.hint().into(),
             ImageError::Platform { .. } => "get the image for this machine's architecture".into(),
+            #[cfg(feature = "linux")]
+            ImageError::Registry(error) => return error.hint(),
             ImageError::Program { .. } => "use a glassbox built for this machine".into(),
             ImageError::Io { .. } | ImageError::Stopped => return None,
         })

@@ -12,7 +12,10 @@ mod error;
 pub mod intake;
 #[cfg(feature = "linux")]
 pub mod layers;
+pub mod manifest;
 pub mod reference;
+#[cfg(feature = "linux")]
+pub mod registry;
 #[cfg(feature = "linux")]
 pub mod store;
 
