@@ -58,7 +58,7 @@ fn what_a_living_process_leased_stays() {
     let layer = &image.layers[0].blob;
     store.lease(&stage, [layer.as_str()]).unwrap();
     let removed = store.remove("app", &unused).unwrap();
-    assert_eq!(removed.deleted, [image.id.clone()]);
+    assert_eq!(removed.deleted, std::slice::from_ref(&image.id));
     assert!(store.blob(layer).unwrap().exists(), "a pull has seen it");
     // A dead process leaves its directory, and nobody has it locked.
     let path = stage.path().to_owned();
@@ -88,7 +88,7 @@ fn a_pin_is_waited_for() {
         // The container's record is written, and only then the pin goes.
         containers.lock().unwrap().insert(image.layers[0].chain_id.clone());
         drop(second);
-        assert_eq!(removing.join().unwrap().deleted, [image.id.clone()]);
+        assert_eq!(removing.join().unwrap().deleted, std::slice::from_ref(&image.id));
     });
     assert!(image.layers[0].dir.exists());
 }
