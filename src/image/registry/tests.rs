@@ -535,3 +535,22 @@ fn a_login_tries_the_credential() {
     let error = client.login(&server.host(), credential("x")).unwrap_err();
     assert!(error.to_string().contains("there is no registry"), "{error}");
 }
+
+#[test]
+fn an_index_is_searched() {
+    let server = TestServer::start(|seen, _| {
+        assert_eq!(seen.path, "/v1/search?q=deb%20ian&n=3");
+        Reply::new(200).body(
+            r#"{"num_results":1,"query":"x","results":[{"name":"debian","description":null,"star_count":5,"is_official":true}]}"#,
+        )
+    });
+    let hits = Client::new(quick()).search(&server.host(), "deb ian", 3).unwrap();
+    assert_eq!((hits.len(), hits[0].name.as_str(), hits[0].star_count), (1, "debian", 5));
+    for (words, reply) in
+        [("cannot be searched", Reply::new(404)), ("not the JSON", Reply::new(200).body("<html>"))]
+    {
+        let server = TestServer::start(move |_, _| reply.clone());
+        let error = Client::new(quick()).search(&server.host(), "x", 3).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
