@@ -9,7 +9,10 @@ pub mod changes;
 pub mod digest;
 mod error;
 #[cfg(feature = "linux")]
+pub mod intake;
+#[cfg(feature = "linux")]
 pub mod layers;
+pub mod manifest;
 pub mod reference;
 #[cfg(feature = "linux")]
 pub mod registry;
