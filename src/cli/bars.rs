@@ -89,7 +89,7 @@ impl Bars {
     }
 
     /// Leaves the rows as they are on the screen.
-    pub fn end(self) {
+    pub fn end(&self) {
         for row in &self.rows {
             if let Some(bar) = &row.bar {
                 bar.abandon();

@@ -18,6 +18,7 @@ mod model;
 mod output;
 mod plan;
 mod ps;
+mod pull;
 mod push;
 mod registry;
 mod replay;
@@ -60,6 +61,7 @@ enum Command {
     Rm(rm::RmArgs),
     Images(images::ImagesArgs),
     Load(load::LoadArgs),
+    Pull(pull::PullArgs),
     Push(push::PushArgs),
     Login(login::LoginArgs),
     Logout(login::LogoutArgs),
@@ -87,6 +89,7 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
         Command::Rm(args) => rm::run(&context, &args),
         Command::Images(args) => images::run(&context, &args),
         Command::Load(args) => load::run(&context, &args),
+        Command::Pull(args) => pull::run(&context, &args),
         Command::Push(args) => push::run(&context, &args),
         Command::Login(args) => login::login(&context, &args),
         Command::Logout(args) => login::logout(&context, &args),

@@ -14,6 +14,7 @@ mod helper;
 mod login;
 pub mod manifest;
 pub mod options;
+pub mod pull;
 pub mod push;
 mod repository;
 pub mod search;

@@ -9,6 +9,7 @@ use oci_spec::image::ImageManifest;
 use super::blob::Blob;
 use super::repository::Repository;
 use super::upload::{Sent, Upload};
+use crate::image::manifest::{LayerKind, OCI_MANIFEST};
 use crate::image::store::{REF_NAME, annotation};
 use crate::image::{Image, ImageError, Reference, Store};
 
@@ -63,7 +64,7 @@ pub fn push(
     repository.push_blob(&Upload { blob: &config, file: &file, mount_from: &[], progress: &|_| {} })?;
     let media_type = match parsed.media_type() {
         Some(media_type) => media_type.to_string(),
-        None => super::manifest::IMAGE_TYPES[0].to_owned(),
+        None => OCI_MANIFEST.to_owned(),
     };
     let digest = repository.put_manifest(tag, &manifest, &media_type)?;
     Ok(Pushed { digest, size: manifest.len() as u64 })
@@ -85,7 +86,7 @@ fn layers(
     let failed: Mutex<Option<ImageError>> = Mutex::new(None);
     let one = |index: usize| -> Result<(), ImageError> {
         let layer = &image.layers[index];
-        if layer.media_type.contains("nondistributable") || layer.media_type.contains(".foreign.") {
+        if LayerKind::of(&layer.media_type) == LayerKind::Foreign {
             progress.layer(index, PushState::Foreign);
             return Ok(());
         }

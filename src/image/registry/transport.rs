@@ -233,6 +233,10 @@ fn trouble(error: ureq::Error) -> Trouble {
                 {
                     Trouble::Unreachable(crate::kernel::errno::io_words(&e))
                 }
+                // getaddrinfo(3) has no errno.
+                None if e.to_string().contains("lookup address") => {
+                    Trouble::Unreachable("its name cannot be looked up".into())
+                }
                 None => Trouble::Broken(crate::kernel::errno::io_words(&e)),
             }
         }

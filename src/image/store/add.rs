@@ -7,7 +7,7 @@ use oci_spec::image::{Descriptor, Digest, ImageIndex, MediaType};
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
-use super::{IMAGE_ID, REF_NAME, Store, annotation};
+use super::{IMAGE_ID, REF_NAME, SOURCE, Store, annotation};
 use crate::image::{ImageError, Reference, digest};
 
 /// An image whose content is staged and verified.
@@ -40,9 +40,24 @@ impl Store {
         layers: &[(String, PathBuf)],
         images: &[NewImage],
     ) -> Result<(), ImageError> {
+        self.add_from(blobs, layers, images, None)
+    }
+
+    /// The same for images that a registry has: `source` is the digest that their
+    /// name leads to there, perhaps that of an index. By it they are found too.
+    ///
+    /// # Errors
+    /// As [`Store::add`].
+    pub fn add_from(
+        &self,
+        blobs: &[(String, PathBuf)],
+        layers: &[(String, PathBuf)],
+        images: &[NewImage],
+        source: Option<&str>,
+    ) -> Result<(), ImageError> {
         let _lock = self.lock()?;
         let mut moved = Moved::default();
-        let done = self.add_locked(blobs, layers, images, &mut moved);
+        let done = self.add_locked(blobs, layers, images, source, &mut moved);
         if done.is_err() {
             for path in moved.0.iter().rev() {
                 let _ = crate::image::layers::remove_tree(path);
@@ -56,6 +71,7 @@ impl Store {
         blobs: &[(String, PathBuf)],
         layers: &[(String, PathBuf)],
         images: &[NewImage],
+        source: Option<&str>,
         moved: &mut Moved,
     ) -> Result<(), ImageError> {
         for (blob, from) in blobs {
@@ -79,7 +95,7 @@ impl Store {
                 moved.0.push(path);
             }
             let names: Vec<String> = image.references.iter().map(Reference::to_string).collect();
-            name_image(&mut index, &manifest, image, &names)?;
+            name_image(&mut index, &manifest, image, &names, source)?;
         }
         self.write_index(&index)
     }
@@ -121,7 +137,7 @@ impl Store {
             id: parsed.config().digest().to_string(),
             references: vec![name.clone()],
         };
-        name_image(&mut index, &manifest, &new, &[name.to_string()])?;
+        name_image(&mut index, &manifest, &new, &[name.to_string()], None)?;
         self.write_index(&index)
     }
 }
@@ -133,6 +149,7 @@ fn name_image(
     manifest: &str,
     image: &NewImage,
     names: &[String],
+    source: Option<&str>,
 ) -> Result<(), ImageError> {
     let digest: Digest = manifest.parse().map_err(|e: oci_spec::OciSpecError| ImageError::Damaged {
         path: "index.json".into(),
@@ -146,6 +163,7 @@ fn name_image(
         );
         let mut notes = HashMap::from([(IMAGE_ID.to_owned(), image.id.clone())]);
         notes.extend(name.map(|n| (REF_NAME.to_owned(), n.clone())));
+        notes.extend(source.map(|s| (SOURCE.to_owned(), s.to_owned())));
         descriptor.set_annotations(Some(notes));
         descriptor
     };

@@ -33,6 +33,10 @@ pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// that an image is found by its id without opening every manifest.
 pub const IMAGE_ID: &str = "glassbox.image.id";
 
+/// Annotation of a descriptor in `index.json`: the digest that the name leads
+/// to in its registry, an index's where the image was chosen from one.
+pub const SOURCE: &str = "glassbox.image.source";
+
 /// A store. Cheap: only its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {
