@@ -111,12 +111,14 @@ pub fn ensure(context: &Context, image: &str, policy: Policy, from: &FromArgs) -
         say(Place::Stderr, &format!("Unable to find image '{}' locally", reference.familiar()))?;
     }
     one(context, from, &reference, Place::Stderr).map_err(|mut error| {
-        // A slip of the keyboard is likelier than a registry that is away.
-        if let Some(ImageError::Unknown { similar, .. }) = &missing
-            && !similar.is_empty()
-        {
-            error.hint = Some(format!("did you mean {}, which is here?", similar.join(" or ")));
-        }
+        error.hint = match (&missing, error.hint) {
+            // A slip of the keyboard is likelier than a registry that is away.
+            (Some(ImageError::Unknown { similar, .. }), _) if !similar.is_empty() => {
+                Some(format!("did you mean {}, which is here?", similar.join(" or ")))
+            }
+            (Some(_), Some(hint)) => Some(format!("{hint}; glassbox load -i FILE adds an archive")),
+            (_, hint) => hint,
+        };
         error
     })
 }

@@ -251,14 +251,20 @@ fn trouble(error: ureq::Error) -> Trouble {
 }
 
 fn tls_words(error: &rustls::Error) -> String {
-    use rustls::CertificateError::{Expired, NotValidForName, UnknownIssuer};
+    use rustls::CertificateError::{
+        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer,
+    };
     match error {
         rustls::Error::InvalidMessage(_) => "it does not speak TLS".into(),
         rustls::Error::InvalidCertificate(UnknownIssuer) => {
             "its certificate is signed by an unknown authority".into()
         }
-        rustls::Error::InvalidCertificate(Expired) => "its certificate has expired".into(),
-        rustls::Error::InvalidCertificate(NotValidForName) => "its certificate is for another name".into(),
+        rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }) => {
+            "its certificate has expired".into()
+        }
+        rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
+            "its certificate is for another name".into()
+        }
         other => crate::image::error::quoted(&other.to_string()),
     }
 }
