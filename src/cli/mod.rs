@@ -2,6 +2,7 @@
 //! into the library. Only this room prints, and only it reads the environment.
 
 mod args;
+mod bars;
 mod config;
 mod context;
 mod diff;
@@ -12,10 +13,14 @@ mod inspect;
 mod launch;
 mod learn;
 mod load;
+mod login;
 mod model;
 mod output;
 mod plan;
 mod ps;
+mod pull;
+mod push;
+mod registry;
 mod replay;
 mod rm;
 mod run;
@@ -56,6 +61,10 @@ enum Command {
     Rm(rm::RmArgs),
     Images(images::ImagesArgs),
     Load(load::LoadArgs),
+    Pull(pull::PullArgs),
+    Push(push::PushArgs),
+    Login(login::LoginArgs),
+    Logout(login::LogoutArgs),
     Learn(learn::LearnArgs),
     Replay(replay::ReplayArgs),
     System(system::SystemArgs),
@@ -80,6 +89,10 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
         Command::Rm(args) => rm::run(&context, &args),
         Command::Images(args) => images::run(&context, &args),
         Command::Load(args) => load::run(&context, &args),
+        Command::Pull(args) => pull::run(&context, &args),
+        Command::Push(args) => push::run(&context, &args),
+        Command::Login(args) => login::login(&context, &args),
+        Command::Logout(args) => login::logout(&context, &args),
         Command::Learn(args) => learn::run(&context, &args),
         Command::Replay(args) => replay::run(&context, &args),
         Command::System(args) => system::run(&context, &args),
