@@ -13,6 +13,8 @@ pub mod intake;
 #[cfg(feature = "linux")]
 pub mod layers;
 pub mod manifest;
+#[cfg(feature = "linux")]
+pub mod probe;
 pub mod reference;
 #[cfg(feature = "linux")]
 pub mod registry;

@@ -121,14 +121,21 @@ impl Reference {
         format!("{}/{}", self.domain, self.path)
     }
 
-    /// The name as people write it: `box` for `docker.io/library/box`.
+    /// The name as people write it: `box` for `docker.io/library/box`. Where the
+    /// short form would mean something else (`docker.io/a.b/box`), it is the full one.
     pub fn familiar_name(&self) -> String {
         if self.domain != DEFAULT_DOMAIN {
             return self.name();
         }
-        match self.path.split_once('/') {
-            Some((OFFICIAL, rest)) if !rest.contains('/') => rest.to_owned(),
-            _ => self.path.clone(),
+        let short = match self.path.split_once('/') {
+            Some((OFFICIAL, rest)) if !rest.contains('/') => rest,
+            _ => &self.path,
+        };
+        let (domain, path) = split_domain(short);
+        if (domain, path) == (self.domain.clone(), self.path.clone()) {
+            short.to_owned()
+        } else {
+            self.name()
         }
     }
 

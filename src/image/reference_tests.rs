@@ -16,6 +16,7 @@ fn normal_and_familiar_forms() {
         ("host:5000/a/b/c:t", "host:5000/a/b/c:t", "host:5000/a/b/c:t"),
         ("[::1]:5000/box:t", "[::1]:5000/box:t", "[::1]:5000/box:t"),
         ("Host/box", "Host/box:latest", "Host/box:latest"),
+        ("docker.io/a.b/box", "docker.io/a.b/box:latest", "docker.io/a.b/box:latest"),
         ("a__b/c--d.e_f", "docker.io/a__b/c--d.e_f:latest", "a__b/c--d.e_f:latest"),
     ];
     for (input, full, familiar) in table {

@@ -20,7 +20,7 @@ pub use decompress::{Compression, open as decompress};
 pub use place::{sweep_unfinished, unpacking};
 pub use remove::remove_tree;
 pub use unpack::{Converted, Declared, Hidden, Unpacked, unpack, unpack_from, unpack_tar};
-pub use verify::{verify, verify_from};
+pub use verify::{ReadThrough, read_through, verify, verify_from};
 
 /// How far a layer may grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

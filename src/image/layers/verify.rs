@@ -1,11 +1,12 @@
 //! Verifies a layer without unpacking it.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::decompress::{self, Compression};
-use super::stream::Stream;
+use super::members::Members;
+use super::stream::{Broken, Stream};
 use super::unpack::say;
 use super::{Declared, Limits};
 use crate::image::ImageError;
@@ -43,4 +44,38 @@ pub fn verify_from(
         }),
         _ => Ok(()),
     }
+}
+
+/// What reading a layer without writing anything found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadThrough {
+    /// Entries of the tar.
+    pub entries: u64,
+    /// Bytes of content, without holes.
+    pub stored: u64,
+    /// Bytes of the whole tar.
+    pub stream: u64,
+}
+
+/// Reads every entry and its content, and keeps none of it.
+///
+/// # Errors
+/// [`ImageError`], as for unpacking, but for names and links.
+pub fn read_through(tar: impl BufRead, size: u64, limits: &Limits) -> Result<ReadThrough, ImageError> {
+    let layer = Declared { blob: Path::new("input"), size, diff_id: None, limits, name_whiteouts: 0 };
+    let mut members = Members::new(Stream::new(tar, limits.expanded(size), false));
+    let mut read = ReadThrough::default();
+    while let Some(member) = members.next().map_err(|e| say(e, &layer))? {
+        read.entries += 1;
+        if read.entries > limits.entries {
+            return Err(say(Broken::Expands, &layer));
+        }
+        let count = |_, part: &[u8]| {
+            read.stored += part.len() as u64;
+            Ok(())
+        };
+        members.content::<Broken>(&member, count).map_err(|e| say(e, &layer))?;
+    }
+    read.stream = members.into_stream().finish().map_err(|e| say(e, &layer))?.2;
+    Ok(read)
 }

@@ -1,0 +1,4 @@
+//! A manifest, an index or a config: `src/image/probe.rs` says what must hold.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| glassbox::image::probe::manifest(bytes));
