@@ -4,7 +4,6 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::context::Context;
@@ -17,7 +16,7 @@ use crate::container::userdb;
 use crate::engine::Emitter;
 use crate::image::archive::{self, LoadOptions};
 use crate::image::builtin;
-use crate::image::store::Store;
+use crate::image::store::{Listed, Store};
 use crate::image::{Image, ImageError, Reference};
 use crate::kernel::linux::LinuxKernel;
 use crate::spec::RunRequest;
@@ -54,6 +53,14 @@ pub fn image(context: &Context, wanted: &str, plan_only: bool) -> Result<Image, 
     Ok(image)
 }
 
+/// The id of the image of this name, if there is one.
+pub fn image_id(context: &Context, wanted: &str) -> Option<String> {
+    match context.model {
+        true => model::image(context, wanted).ok().map(|i| i.id),
+        false => Store::open(&context.root).resolve(wanted).ok().map(|i| i.id),
+    }
+}
+
 fn is_builtin(reference: &str) -> bool {
     Reference::parse(reference).is_ok_and(|r| r.or_latest().to_string() == builtin::REFERENCE)
 }
@@ -73,36 +80,29 @@ pub fn user(context: &Context, image: &Image, request: &RunRequest) -> Result<Us
     Ok(user::resolve(&wanted, &database.passwd, &database.group)?)
 }
 
-/// A line of `images`.
-pub struct ImageRow {
-    pub repository: String,
-    pub tag: String,
-    pub id: String,
-    pub created: Option<Timestamp>,
-    pub size: u64,
+/// An image's config as it is stored, with what the typed one leaves out.
+pub fn config(context: &Context, id: &str) -> Result<Value, CliError> {
+    if context.model {
+        let image = model::image(context, id)?;
+        return serde_json::to_value(&image.config)
+            .map_err(|e| CliError::new(format!("cannot read the image's config: {e}")));
+    }
+    Ok(Store::open(&context.root).json_blob(id)?)
 }
 
-/// All images of the store.
-pub fn images(context: &Context) -> Result<Vec<ImageRow>, CliError> {
+/// All images of the store, one for each name, the nameless last.
+pub fn images(context: &Context) -> Result<Vec<Listed>, CliError> {
     if context.model {
         let image = model::image(context, builtin::REFERENCE)?;
-        return Ok(vec![ImageRow {
-            repository: "box".to_owned(),
-            tag: "latest".to_owned(),
-            created: image.config.created().as_ref().and_then(|c| c.parse().ok()),
+        return Ok(vec![Listed {
+            reference: Reference::parse(&image.reference).ok(),
+            created: image.config.created().clone(),
             size: image.layers.iter().map(|l| l.size).sum(),
+            manifest: image.manifest,
             id: image.id,
         }]);
     }
-    let rows = Store::open(&context.root).list()?.into_iter().map(|listed| {
-        let (repository, tag) = match &listed.reference {
-            Some(r) => (r.familiar_name(), r.tag().unwrap_or("<none>").to_owned()),
-            None => ("<none>".to_owned(), "<none>".to_owned()),
-        };
-        let created = listed.created.and_then(|c| c.parse().ok());
-        ImageRow { repository, tag, id: listed.id, created, size: listed.size }
-    });
-    Ok(rows.collect())
+    Ok(Store::open(&context.root).list()?)
 }
 
 /// Loads an archive; the lines that `docker load` would print.

@@ -8,6 +8,7 @@ pub mod builtin;
 pub mod changes;
 pub mod digest;
 mod error;
+pub mod family;
 #[cfg(feature = "linux")]
 pub mod layers;
 pub mod reference;
