@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 /// `sha256:` and the digest of the bytes.
 pub fn of_bytes(bytes: &[u8]) -> String {
-    format_sha256(&Sha256::digest(bytes))
+    of_sha256(&Sha256::digest(bytes))
 }
 
 /// The 64 hexadecimal digits of a well-formed `sha256:` digest. Anything else
@@ -32,7 +32,8 @@ pub fn chain_ids<S: AsRef<str>>(diff_ids: &[S]) -> Vec<String> {
     chain
 }
 
-fn format_sha256(bytes: &[u8]) -> String {
+/// `sha256:` and the hexadecimal digits of a finished hash.
+pub(crate) fn of_sha256(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(71);
     text.push_str("sha256:");
     for byte in bytes {
@@ -63,7 +64,7 @@ impl<T> Hashing<T> {
 
     /// The inner one, the digest and the number of bytes.
     pub fn finish(self) -> (T, String, u64) {
-        (self.inner, format_sha256(&self.hash.finalize()), self.bytes)
+        (self.inner, of_sha256(&self.hash.finalize()), self.bytes)
     }
 }
 

@@ -3,11 +3,14 @@
 //! the content is verified against its digest, and a tree appears under its
 //! final name only when it is complete.
 
+mod apply;
 mod decompress;
-mod meta;
+mod members;
 pub mod name;
+mod pax;
 mod place;
 mod remove;
+mod sparse;
 mod stream;
 mod tree;
 mod unpack;
@@ -16,8 +19,8 @@ mod verify;
 pub use decompress::{Compression, open as decompress};
 pub use place::sweep_unfinished;
 pub use remove::remove_tree;
-pub use unpack::{Unpacked, unpack};
-pub use verify::verify;
+pub use unpack::{Converted, Declared, Hidden, Unpacked, unpack, unpack_from, unpack_tar};
+pub use verify::{verify, verify_from};
 
 /// How far a layer may grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +33,13 @@ pub struct Limits {
     pub floor: u64,
     /// Number of entries.
     pub entries: u64,
+    /// Bytes of holes in sparse files, which are not stored.
+    pub holes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { blob_size: None, ratio: 250, floor: 256 << 20, entries: 10_000_000 }
+        Limits { blob_size: None, ratio: 250, floor: 256 << 20, entries: 10_000_000, holes: 2 << 40 }
     }
 }
 

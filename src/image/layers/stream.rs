@@ -1,112 +1,128 @@
 //! The uncompressed stream under guard: hashed, counted, and limited, so that
 //! neither a bomb nor an endless header is read into memory or onto the disk.
 
-use std::cell::Cell;
-use std::io::{self, Read};
-use std::rc::Rc;
+use std::io::{self, BufRead};
 
-use crate::image::digest::Hashing;
+use sha2::{Digest as _, Sha256};
 
-/// Long names and attributes of one entry together. Linux allows 4 KiB for a
-/// path and 64 KiB for an attribute.
+use crate::image::digest;
+
+/// Long names, attributes and sparse maps of one entry together. Linux allows
+/// 4 KiB for a path and 64 KiB for an attribute.
 const HEADERS: u64 = 4 << 20;
 
-/// Shared between the reader, which the tar iterator owns, and the unpacker.
-#[derive(Clone)]
-pub struct Guard(Rc<State>);
-
-struct State {
-    bytes: Cell<u64>,
-    limit: u64,
-    headers: Cell<Option<u64>>,
-    tripped: Cell<Option<Trip>>,
-}
-
-/// Which limit stopped the stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trip {
-    /// The whole is too large.
+/// Why a stream cannot be read on.
+#[derive(Debug)]
+pub enum Broken {
+    /// The source failed, or a decompressor did.
+    Source(io::Error),
+    /// It ends too early.
+    Truncated,
+    /// The whole is larger than allowed.
     Expands,
-    /// The headers of one entry are.
+    /// The headers of one entry are larger than allowed.
     Headers,
+    /// It is no tar, or a broken one.
+    Malformed(&'static str),
+    /// One entry is refused: its name, and why.
+    Entry(Vec<u8>, String),
 }
 
-impl Guard {
-    /// At most `limit` bytes in all.
-    pub fn new(limit: u64) -> Self {
-        Guard(Rc::new(State {
-            bytes: Cell::new(0),
-            limit,
-            headers: Cell::new(None),
-            tripped: Cell::new(None),
-        }))
+/// The reader. Content is lent out of the source's own buffer, not copied.
+pub struct Stream<R> {
+    inner: R,
+    hash: Option<Sha256>,
+    bytes: u64,
+    limit: u64,
+    headers: u64,
+}
+
+impl<R: BufRead> Stream<R> {
+    /// At most `limit` bytes in all; hashed only if someone asks for the digest.
+    pub fn new(inner: R, limit: u64, hash: bool) -> Self {
+        Stream { inner, hash: hash.then(Sha256::new), bytes: 0, limit, headers: HEADERS }
     }
 
-    /// The next bytes are headers, until [`Guard::content`].
-    pub fn headers(&self) {
-        self.0.headers.set(Some(HEADERS));
+    /// A new entry begins: its headers have their whole allowance.
+    pub fn begin_headers(&mut self) {
+        self.headers = HEADERS;
     }
 
-    /// The next bytes are content.
-    pub fn content(&self) {
-        self.0.headers.set(None);
-    }
-
-    /// Why the stream was stopped, if it was.
-    pub fn tripped(&self) -> Option<Trip> {
-        self.0.tripped.get()
-    }
-
-    fn count(&self, n: u64) -> io::Result<()> {
-        let trip = |why| {
-            self.0.tripped.set(Some(why));
-            Err(io::Error::other("limit reached"))
-        };
-        let bytes = self.0.bytes.get().saturating_add(n);
-        self.0.bytes.set(bytes);
-        if bytes > self.0.limit {
-            return trip(Trip::Expands);
+    /// Up to `max` bytes, lent to `use_it`; their number, 0 only at the end.
+    pub fn lend<E: From<Broken>>(
+        &mut self,
+        max: u64,
+        use_it: impl FnOnce(&[u8]) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        if max == 0 {
+            return Ok(0);
         }
-        if let Some(left) = self.0.headers.get() {
-            let Some(left) = left.checked_sub(n) else { return trip(Trip::Headers) };
-            self.0.headers.set(Some(left));
+        loop {
+            match self.inner.fill_buf() {
+                Ok(_) => break,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Err(Broken::Truncated.into()),
+                Err(e) => return Err(Broken::Source(e).into()),
+            }
+        }
+        // Filled above: this call only lends the buffer again.
+        let chunk = self.inner.fill_buf().map_err(Broken::Source)?;
+        let n = chunk.len().min(usize::try_from(max).unwrap_or(usize::MAX));
+        let chunk = &chunk[..n];
+        self.bytes += n as u64;
+        if self.bytes > self.limit {
+            return Err(Broken::Expands.into());
+        }
+        if let Some(hash) = &mut self.hash {
+            hash.update(chunk);
+        }
+        use_it(chunk)?;
+        self.inner.consume(n);
+        Ok(n as u64)
+    }
+
+    /// Fills `out` with header bytes; how many there were before the end.
+    pub fn header(&mut self, out: &mut [u8]) -> Result<usize, Broken> {
+        self.headers = self.headers.checked_sub(out.len() as u64).ok_or(Broken::Headers)?;
+        let mut at = 0;
+        while at < out.len() {
+            let left = (out.len() - at) as u64;
+            let n = self.lend::<Broken>(left, |chunk| {
+                out[at..at + chunk.len()].copy_from_slice(chunk);
+                Ok(())
+            })?;
+            if n == 0 {
+                break;
+            }
+            at += usize::try_from(n).unwrap_or(0);
+        }
+        Ok(at)
+    }
+
+    /// Reads past `n` bytes.
+    pub fn skip(&mut self, mut n: u64) -> Result<(), Broken> {
+        while n > 0 {
+            match self.lend::<Broken>(n, |_| Ok(()))? {
+                0 => return Err(Broken::Truncated),
+                some => n -= some,
+            }
         }
         Ok(())
     }
-}
 
-/// The reader.
-pub struct Guarded<R> {
-    inner: Hashing<R>,
-    guard: Guard,
-}
-
-impl<R: Read> Guarded<R> {
-    /// Reads under `guard`.
-    pub fn new(inner: R, guard: Guard) -> Self {
-        Guarded { inner: Hashing::new(inner), guard }
-    }
-
-    /// Reads the rest; whether it was zeros only; the digest of the whole.
-    pub fn finish(mut self) -> io::Result<(bool, String, u64)> {
-        self.guard.content();
+    /// Reads the rest; whether it was zeros only, the digest of the whole if it
+    /// was asked for, and the number of bytes.
+    pub fn finish(mut self) -> Result<(bool, Option<String>, u64), Broken> {
         let mut zeros = true;
-        let mut buf = vec![0; 64 << 10];
         loop {
-            match self.read(&mut buf)? {
-                0 => break,
-                n => zeros &= buf[..n].iter().all(|b| *b == 0),
+            let n = self.lend::<Broken>(u64::MAX, |chunk| {
+                zeros &= chunk.iter().all(|b| *b == 0);
+                Ok(())
+            })?;
+            if n == 0 {
+                break;
             }
         }
-        let (_, digest, bytes) = self.inner.finish();
-        Ok((zeros, digest, bytes))
-    }
-}
-
-impl<R: Read> Read for Guarded<R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buf)?;
-        self.guard.count(n as u64)?;
-        Ok(n)
+        Ok((zeros, self.hash.map(|h| digest::of_sha256(&h.finalize())), self.bytes))
     }
 }

@@ -1,19 +1,28 @@
 //! Writes beneath one directory and nowhere else: every path is resolved by
 //! openat2(2) with RESOLVE_BENEATH, every last component without following.
+//!
+//! A call that would not change anything is not made: a file of the process's
+//! own user with ordinary permissions costs four system calls.
 
+use std::collections::HashMap;
 use std::ffi::{CString, OsStr};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
-use rustix::fs::{self, AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Uid, XattrFlags};
+use rustix::fs::{
+    self, AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Timestamps, Uid, XattrFlags,
+};
 use rustix::io::Errno;
 
-use super::meta::Meta;
+use super::members::Meta;
 use super::remove::remove_at;
 
 const OPAQUE: &str = "trusted.overlay.opaque";
+const DEFAULT_ACL: &str = "system.posix_acl_default";
+/// Directories kept open: archives are sorted, mostly.
+const OPEN_DIRS: usize = 64;
 
 /// A failure of one entry: a fragment for a message, or a system call.
 #[derive(Debug)]
@@ -32,43 +41,66 @@ impl Fault {
 
 type Done<T> = Result<T, Fault>;
 
+/// A directory of the tree, open.
+#[derive(Clone)]
+pub struct Dir {
+    fd: Rc<OwnedFd>,
+    /// What is made in it belongs to the process's own group.
+    plain: bool,
+}
+
+impl Dir {
+    fn of(fd: OwnedFd, group: u32) -> Result<Self, Errno> {
+        let stat = fs::fstat(&fd)?;
+        Ok(Dir { fd: Rc::new(fd), plain: stat.st_gid == group && stat.st_mode & 0o2000 == 0 })
+    }
+}
+
 /// The tree being written.
 pub struct Tree {
-    root: Rc<OwnedFd>,
-    /// The directory of the entry before: archives are sorted, mostly.
-    last: Option<(Vec<u8>, Rc<OwnedFd>)>,
+    root: Dir,
+    open: HashMap<Vec<u8>, Dir>,
+    /// The process's user, group and file mode mask: what a new file has.
+    own: (u32, u32),
+    umask: u32,
     /// Attributes that the file system does not take.
     pub skipped_xattrs: u64,
 }
 
 impl Tree {
     /// Beneath this directory.
-    pub fn new(root: OwnedFd) -> Self {
-        Tree { root: Rc::new(root), last: None, skipped_xattrs: 0 }
+    pub fn new(root: OwnedFd) -> Result<Self, (&'static str, Errno)> {
+        let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let root = Dir::of(root, own.1).map_err(|e| ("fstat", e))?;
+        // A default ACL decides over the permissions of what is made.
+        let has_acl = fs::getxattr(by_handle(&root, b"."), DEFAULT_ACL, &mut [0u8; 0][..]).is_ok();
+        let umask = if has_acl { 0o777 } else { umask() };
+        Ok(Tree { root, open: HashMap::new(), own, umask, skipped_xattrs: 0 })
     }
 
     /// A handle of a directory below; missing ones are made when `make`.
-    pub fn dir(&mut self, path: &[u8], make: bool) -> Done<Rc<OwnedFd>> {
+    pub fn dir(&mut self, path: &[u8], make: bool) -> Done<Dir> {
         if path.is_empty() {
             return Ok(self.root.clone());
         }
-        if let Some((last, fd)) = &self.last
-            && last == path
-        {
-            return Ok(fd.clone());
+        if let Some(dir) = self.open.get(path) {
+            return Ok(dir.clone());
         }
         let fd = match self.resolve(path) {
             Err(Errno::NOENT) if make => self.make_dirs(path)?,
             other => other.map_err(|e| refused_path(path, e))?,
         };
-        let fd = Rc::new(fd);
-        self.last = Some((path.to_vec(), fd.clone()));
-        Ok(fd)
+        let dir = Dir::of(fd, self.own.1).map_err(Fault::call("fstat"))?;
+        if self.open.len() >= OPEN_DIRS {
+            self.open.clear();
+        }
+        self.open.insert(path.to_vec(), dir.clone());
+        Ok(dir)
     }
 
     fn resolve(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
         fs::openat2(
-            &self.root,
+            &self.root.fd,
             OsStr::from_bytes(path),
             OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
             Mode::empty(),
@@ -81,7 +113,7 @@ impl Tree {
         let ends = path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(i, _)| i);
         let mut start = 0;
         for end in ends.chain([path.len()]) {
-            let dir = above.as_ref().unwrap_or(&self.root);
+            let dir = above.as_ref().unwrap_or(&self.root.fd);
             match fs::mkdirat(dir, OsStr::from_bytes(&path[start..end]), Mode::from_raw_mode(0o755)) {
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(e) => return Err(Fault::Call("mkdirat", e)),
@@ -93,8 +125,8 @@ impl Tree {
     }
 
     /// What is at `parent/leaf`, not following it.
-    pub fn stat(&self, parent: &OwnedFd, leaf: &[u8]) -> Done<Option<Stat>> {
-        match fs::statat(parent, OsStr::from_bytes(leaf), AtFlags::SYMLINK_NOFOLLOW) {
+    pub fn stat(&self, parent: &Dir, leaf: &[u8]) -> Done<Option<Stat>> {
+        match fs::statat(&parent.fd, OsStr::from_bytes(leaf), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::NOENT) => Ok(None),
             Err(e) => Err(Fault::Call("fstatat", e)),
@@ -102,49 +134,102 @@ impl Tree {
     }
 
     /// Makes room: an earlier entry of that name goes.
-    pub fn clear(&mut self, parent: &OwnedFd, leaf: &[u8]) -> Done<()> {
-        self.last = None;
+    pub fn clear(&mut self, parent: &Dir, leaf: &[u8]) -> Done<()> {
+        // A path that led through it may lead elsewhere now.
+        self.open.clear();
         let leaf = CString::new(leaf).map_err(|_| Fault::Refused("its name holds a NUL byte".into()))?;
-        remove_at(parent.as_fd(), &leaf).map_err(Fault::call("unlinkat"))
+        remove_at(parent.fd.as_fd(), &leaf).map_err(Fault::call("unlinkat"))
+    }
+
+    /// Makes something new, in the place of an earlier entry if there is one.
+    fn fresh<T>(
+        &mut self,
+        parent: &Dir,
+        leaf: &[u8],
+        what: &'static str,
+        make: impl Fn() -> Result<T, Errno>,
+    ) -> Done<T> {
+        match make() {
+            Err(Errno::EXIST) => {
+                self.clear(parent, leaf)?;
+                make()
+            }
+            made => made,
+        }
+        .map_err(Fault::call(what))
     }
 
     /// A new file, open for writing.
-    pub fn file(&self, parent: &OwnedFd, leaf: &[u8]) -> Done<std::fs::File> {
+    pub fn file(&mut self, parent: &Dir, leaf: &[u8], meta: &Meta) -> Done<std::fs::File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        fs::openat(parent, OsStr::from_bytes(leaf), flags, Mode::from_raw_mode(0o600))
+        let mode = Mode::from_raw_mode(if self.takes(meta.mode) { meta.mode } else { 0o600 });
+        self.fresh(parent, leaf, "openat", || fs::openat(&parent.fd, OsStr::from_bytes(leaf), flags, mode))
             .map(Into::into)
-            .map_err(Fault::call("openat"))
     }
 
-    /// A directory that is there or is made now.
-    pub fn mkdir(&self, parent: &OwnedFd, leaf: &[u8]) -> Done<()> {
-        fs::mkdirat(parent, OsStr::from_bytes(leaf), Mode::RWXU).map_err(Fault::call("mkdirat"))
+    /// A directory; what is there already, if something is.
+    pub fn mkdir(&mut self, parent: &Dir, leaf: &[u8], meta: &Meta) -> Done<Option<Stat>> {
+        let mode = Mode::from_raw_mode(if self.takes(meta.mode) { meta.mode } else { 0o700 });
+        match fs::mkdirat(&parent.fd, OsStr::from_bytes(leaf), mode) {
+            Ok(()) => Ok(None),
+            Err(Errno::EXIST) => self.stat(parent, leaf),
+            Err(e) => Err(Fault::Call("mkdirat", e)),
+        }
     }
 
     /// A symbolic link; what it says is not looked at.
-    pub fn symlink(&self, target: &[u8], parent: &OwnedFd, leaf: &[u8]) -> Done<()> {
-        fs::symlinkat(OsStr::from_bytes(target), parent, OsStr::from_bytes(leaf))
-            .map_err(Fault::call("symlinkat"))
+    pub fn symlink(&mut self, target: &[u8], parent: &Dir, leaf: &[u8]) -> Done<()> {
+        self.fresh(parent, leaf, "symlinkat", || {
+            fs::symlinkat(OsStr::from_bytes(target), &parent.fd, OsStr::from_bytes(leaf))
+        })
     }
 
-    /// A second name, not following `from`.
-    pub fn link(&self, from: (&OwnedFd, &[u8]), to: (&OwnedFd, &[u8])) -> Done<()> {
-        fs::linkat(from.0, OsStr::from_bytes(from.1), to.0, OsStr::from_bytes(to.1), AtFlags::empty())
-            .map_err(Fault::call("linkat"))
+    /// A second name, not following `from`. The inner error says that the new
+    /// name is taken.
+    pub fn link(&self, from: (&Dir, &[u8]), to: (&Dir, &[u8])) -> Done<Result<(), Errno>> {
+        let (old, new) = (OsStr::from_bytes(from.1), OsStr::from_bytes(to.1));
+        match fs::linkat(&from.0.fd, old, &to.0.fd, new, AtFlags::empty()) {
+            Err(Errno::EXIST) => Ok(Err(Errno::EXIST)),
+            Err(e) => Err(Fault::Call("linkat", e)),
+            Ok(()) => Ok(Ok(())),
+        }
     }
 
     /// A device or a fifo.
-    pub fn node(&self, parent: &OwnedFd, leaf: &[u8], kind: FileType, device: (u32, u32)) -> Done<()> {
+    pub fn node(
+        &mut self,
+        parent: &Dir,
+        leaf: &[u8],
+        kind: FileType,
+        device: (u32, u32),
+        mode: u32,
+    ) -> Done<FileType> {
         let device = fs::makedev(device.0, device.1);
-        fs::mknodat(parent, OsStr::from_bytes(leaf), kind, Mode::RUSR | Mode::WUSR, device)
-            .map_err(Fault::call("mknodat"))
+        let mode = Mode::from_raw_mode(if self.takes(mode) { mode } else { 0o600 });
+        self.fresh(parent, leaf, "mknodat", || {
+            fs::mknodat(&parent.fd, OsStr::from_bytes(leaf), kind, mode, device)
+        })?;
+        Ok(kind)
     }
 
-    /// Owner, mode, attributes and time of a file open for writing.
-    pub fn finish_file(&mut self, file: &std::fs::File, meta: &Meta) -> Done<()> {
-        fs::fchown(file, Some(Uid::from_raw(meta.uid)), Some(Gid::from_raw(meta.gid)))
-            .map_err(Fault::call("fchown"))?;
-        fs::fchmod(file, Mode::from_raw_mode(meta.mode)).map_err(Fault::call("fchmod"))?;
+    /// Whether a new file has this mode at once.
+    fn takes(&self, mode: u32) -> bool {
+        mode & (self.umask | 0o7000) == 0
+    }
+
+    fn owned(&self, parent: &Dir, meta: &Meta) -> bool {
+        parent.plain && self.own == (meta.uid, meta.gid)
+    }
+
+    /// Owner, mode, attributes and time of a new file open for writing.
+    pub fn finish_file(&mut self, parent: &Dir, file: &std::fs::File, meta: &Meta) -> Done<()> {
+        if !self.owned(parent, meta) {
+            fs::fchown(file, Some(Uid::from_raw(meta.uid)), Some(Gid::from_raw(meta.gid)))
+                .map_err(Fault::call("fchown"))?;
+        }
+        if !self.takes(meta.mode) {
+            fs::fchmod(file, Mode::from_raw_mode(meta.mode)).map_err(Fault::call("fchmod"))?;
+        }
         for (name, value) in &meta.xattrs {
             let set = fs::fsetxattr(file, OsStr::from_bytes(name), value, XattrFlags::empty());
             self.xattr_set(set)?;
@@ -152,30 +237,45 @@ impl Tree {
         fs::futimens(file, &meta.times).map_err(Fault::call("utimensat"))
     }
 
-    /// The same by name, for what cannot be opened. A directory's time is set
-    /// at the end, because its entries change it.
-    pub fn finish(&mut self, parent: &OwnedFd, leaf: &[u8], kind: FileType, meta: &Meta) -> Done<()> {
+    /// The same by name, for what cannot be opened; `new` if it was made for this
+    /// entry. A directory's time is set at the end, because its entries change it.
+    pub fn finish(&mut self, parent: &Dir, leaf: &[u8], kind: FileType, meta: &Meta, new: bool) -> Done<()> {
         let name = OsStr::from_bytes(leaf);
-        let owner = (Some(Uid::from_raw(meta.uid)), Some(Gid::from_raw(meta.gid)));
-        fs::chownat(parent, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(Fault::call("fchownat"))?;
-        if kind != FileType::Symlink {
-            fs::chmodat(parent, name, Mode::from_raw_mode(meta.mode), AtFlags::empty())
+        if !new || !self.owned(parent, meta) {
+            let owner = (Some(Uid::from_raw(meta.uid)), Some(Gid::from_raw(meta.gid)));
+            fs::chownat(&parent.fd, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)
+                .map_err(Fault::call("fchownat"))?;
+        }
+        if kind != FileType::Symlink && (!new || !self.takes(meta.mode)) {
+            fs::chmodat(&parent.fd, name, Mode::from_raw_mode(meta.mode), AtFlags::empty())
                 .map_err(Fault::call("fchmodat"))?;
         }
         for (key, value) in &meta.xattrs {
+            if key.starts_with(b"system.") {
+                self.umask = 0o777;
+            }
             let set =
                 fs::lsetxattr(by_handle(parent, leaf), OsStr::from_bytes(key), value, XattrFlags::empty());
             self.xattr_set(set)?;
         }
         if kind == FileType::Directory {
+            if meta.gid != self.own.1 || meta.mode & 0o2000 != 0 {
+                self.open.clear();
+                self.root.plain &= leaf != b".";
+            }
             return Ok(());
         }
-        fs::utimensat(parent, name, &meta.times, AtFlags::SYMLINK_NOFOLLOW).map_err(Fault::call("utimensat"))
+        fs::utimensat(&parent.fd, name, &meta.times, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(Fault::call("utimensat"))
+    }
+
+    /// The time of a directory, after all its entries.
+    pub fn dir_times(&self, dir: &Dir, times: &Timestamps) -> Done<()> {
+        fs::utimensat(&dir.fd, ".", times, AtFlags::empty()).map_err(Fault::call("utimensat"))
     }
 
     /// Hides what the layers below have in this directory.
-    pub fn opaque(&self, dir: &OwnedFd) -> Done<()> {
+    pub fn opaque(&self, dir: &Dir) -> Done<()> {
         fs::setxattr(by_handle(dir, b"."), OPAQUE, b"y", XattrFlags::empty()).map_err(|e| match e {
             Errno::OPNOTSUPP => Fault::Refused(
                 "the store's file system has no trusted attributes for opaque directories".into(),
@@ -196,9 +296,17 @@ impl Tree {
     }
 }
 
+/// The mask that the kernel takes from the mode of new files, proc_pid_status(5).
+/// Where it cannot be read every mode is set explicitly.
+fn umask() -> u32 {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("Umask:"));
+    line.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok()).unwrap_or(0o777)
+}
+
 /// setxattr(2) knows no `at`: the path goes through a handle that is open here.
-fn by_handle(dir: &OwnedFd, leaf: &[u8]) -> Vec<u8> {
-    let mut path = format!("/proc/self/fd/{}/", dir.as_raw_fd()).into_bytes();
+fn by_handle(dir: &Dir, leaf: &[u8]) -> Vec<u8> {
+    let mut path = format!("/proc/self/fd/{}/", dir.fd.as_raw_fd()).into_bytes();
     path.extend_from_slice(leaf);
     path
 }
