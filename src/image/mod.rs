@@ -14,6 +14,8 @@ pub mod layers;
 pub mod reference;
 #[cfg(feature = "linux")]
 pub mod store;
+#[cfg(feature = "linux")]
+pub mod union;
 
 use std::path::PathBuf;
 

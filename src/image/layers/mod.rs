@@ -15,6 +15,7 @@ mod stream;
 mod tree;
 mod unpack;
 mod verify;
+pub mod write;
 
 pub use decompress::{Compression, open as decompress};
 pub use place::sweep_unfinished;
