@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::files::write_atomic;
 use super::id;
 use crate::kernel::errno::io_words;
+use crate::spec::Requested;
 use crate::spec::ports::PortMapping;
 
 /// Version of the record's form.
@@ -79,6 +80,9 @@ pub struct Record {
     pub layers: Vec<PathBuf>,
     /// Command and arguments.
     pub command: Vec<String>,
+    /// What of it the user asked for.
+    #[serde(default)]
+    pub requested: Requested,
     /// When it was made.
     pub created: Timestamp,
     /// As last written; a running container's is in the run-time directory.

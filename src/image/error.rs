@@ -142,6 +142,24 @@ pub enum ImageError {
         /// What this machine needs.
         wanted: String,
     },
+    /// Something still needs it.
+    #[error("remove {what}: {why}")]
+    InUse {
+        /// An image or a reference.
+        what: String,
+        /// Who needs it.
+        why: String,
+        /// What to do first.
+        hint: String,
+    },
+    /// An instruction that cannot change a config.
+    #[error("apply the change {instruction:?}: {reason}")]
+    Change {
+        /// As given.
+        instruction: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The program cannot be put into an image.
     #[error("make the image box from {}: {reason}", exe.display())]
     Program {
@@ -207,6 +225,10 @@ impl ImageError {
                 "layers can be plain, gzip or zstd tar files: convert the image first".into()
             }
             ImageError::Platform { .. } => "get the image for this machine's architecture".into(),
+            ImageError::InUse { hint, .. } => hint.clone(),
+            ImageError::Change { .. } => {
+                "write it as in a Dockerfile, such as -c 'CMD [\"sh\"]' or -c 'ENV NAME=value'".into()
+            }
             ImageError::Program { .. } => "use a glassbox built for this machine".into(),
             ImageError::Io { .. } => return None,
         })

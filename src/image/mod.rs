@@ -6,12 +6,15 @@ pub mod archive;
 pub mod builtin;
 #[cfg(feature = "linux")]
 pub mod changes;
+#[cfg(feature = "linux")]
+pub mod create;
 pub mod digest;
 mod error;
 pub mod family;
 #[cfg(feature = "linux")]
 pub mod layers;
 pub mod reference;
+pub mod removal;
 #[cfg(feature = "linux")]
 pub mod store;
 #[cfg(feature = "linux")]

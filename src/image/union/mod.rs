@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FileType, Stat};
 
 use crate::image::ImageError;
-pub use tree::{Node, Tree, attributes};
+pub use tree::{Attributes, Node, Tree, attributes};
 
 /// Layers, the topmost first.
 #[derive(Debug)]

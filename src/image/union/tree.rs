@@ -16,6 +16,9 @@ use crate::image::ImageError;
 const OPAQUE: [&str; 2] = ["trusted.overlay.opaque", "user.overlay.opaque"];
 const WHITEOUT: [&str; 2] = ["trusted.overlay.whiteout", "user.overlay.whiteout"];
 
+/// Names and values of extended attributes, sorted.
+pub type Attributes = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// The tree of one layer.
 #[derive(Debug)]
 pub struct Tree {
@@ -160,7 +163,7 @@ impl Node {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn attributes(&self, name: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ImageError> {
+    pub fn attributes(&self, name: &[u8]) -> Result<Attributes, ImageError> {
         let path = self.by_handle(name);
         let error = |e| ImageError::io("read attributes of", host_path(&self.path, name), e);
         read_attributes(&|list| fs::llistxattr(&path[..], list), &|key, value| {
@@ -190,7 +193,7 @@ impl Node {
 ///
 /// # Errors
 /// When they cannot be read.
-pub fn attributes(file: &File) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Errno> {
+pub fn attributes(file: &File) -> Result<Attributes, Errno> {
     read_attributes(&|list| fs::flistxattr(file, list), &|key, value| {
         fs::fgetxattr(file, OsStr::from_bytes(key), value)
     })
@@ -203,12 +206,13 @@ fn is_ours(name: &[u8]) -> bool {
     !name.starts_with(b"trusted.overlay.") && !name.starts_with(b"user.overlay.") && !OTHERS.contains(&name)
 }
 
-type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+/// Reads the value of a name into a buffer.
+type Get<'a> = dyn Fn(&[u8], &mut [u8]) -> Result<usize, Errno> + 'a;
 
 fn read_attributes(
     list: &dyn Fn(&mut [u8]) -> Result<usize, Errno>,
-    get: &dyn Fn(&[u8], &mut [u8]) -> Result<usize, Errno>,
-) -> Result<Pairs, Errno> {
+    get: &Get<'_>,
+) -> Result<Attributes, Errno> {
     let mut names = [0u8; 512];
     let n = match list(&mut names) {
         Ok(n) => n,
@@ -224,7 +228,7 @@ fn read_attributes(
     pairs(&names[..n], get)
 }
 
-fn pairs(names: &[u8], get: &dyn Fn(&[u8], &mut [u8]) -> Result<usize, Errno>) -> Result<Pairs, Errno> {
+fn pairs(names: &[u8], get: &Get<'_>) -> Result<Attributes, Errno> {
     let mut found = Vec::new();
     for name in names.split(|b| *b == 0).filter(|n| !n.is_empty() && is_ours(n)) {
         let mut value = vec![0; 65536];

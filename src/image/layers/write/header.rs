@@ -245,6 +245,7 @@ mod tests {
     }
 
     /// As another reader sees it.
+    #[expect(clippy::type_complexity, reason = "one test's own view")]
     fn read(member: &Member<'_>) -> (Vec<u8>, Vec<(String, Vec<u8>)>, tar::Header) {
         let mut bytes = Vec::new();
         write(member, &mut bytes);

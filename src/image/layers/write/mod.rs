@@ -7,7 +7,7 @@
 //! `.wh..wh..opq`; where they hide nothing they are left out.
 
 mod file;
-mod header;
+pub(crate) mod header;
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -16,7 +16,7 @@ use rustix::fs::{FileType, Stat};
 
 use crate::image::ImageError;
 use crate::image::error::printable;
-use crate::image::union::{Named, Node, Place, Says, Stack, attributes, is_dir, shown_path};
+use crate::image::union::{Attributes, Named, Node, Place, Says, Stack, attributes, is_dir, shown_path};
 use header::{Kind, Member};
 
 /// What went into a tar.
@@ -220,12 +220,7 @@ impl<'a, W: Write> Writer<'a, W> {
         self.member(&Member { kind, link: &link, device, ..of_stat(&path, stat, &found) })
     }
 
-    fn file(
-        &mut self,
-        path: &[u8],
-        file: &std::fs::File,
-        found: &[(Vec<u8>, Vec<u8>)],
-    ) -> Result<(), ImageError> {
+    fn file(&mut self, path: &[u8], file: &std::fs::File, found: &Attributes) -> Result<(), ImageError> {
         // The open file counts, not what its name said a moment ago.
         let stat = rustix::fs::fstat(file).map_err(|e| ImageError::io("stat", shown_path(path), e))?;
         let member = of_stat(path, &stat, found);
@@ -258,7 +253,7 @@ fn of_stat<'a>(path: &'a [u8], stat: &Stat, attributes: &'a [(Vec<u8>, Vec<u8>)]
         mode: stat.st_mode & 0o7777,
         uid: stat.st_uid,
         gid: stat.st_gid,
-        mtime: (stat.st_mtime as i64, stat.st_mtime_nsec as u32),
+        mtime: (stat.st_mtime, stat.st_mtime_nsec as u32),
         stored: 0,
         sparse: None,
         link: b"",

@@ -153,7 +153,7 @@ fn everything_survives() {
     let place = tempfile::tempdir_in("/dev/shm").unwrap();
     let upper = place.path().join("upper");
     everything(&upper);
-    let (tar, done) = tar_of(&[upper.clone()]);
+    let (tar, done) = tar_of(std::slice::from_ref(&upper));
     assert!(tar.len() < 100 << 10, "holes are not stored: {}", tar.len());
     assert_eq!((done.sparse, done.hard_links, done.whiteouts), (1, 1, 0));
     let again = unpacked(&tar, place.path());
@@ -204,7 +204,7 @@ fn what_no_layer_can_hold() {
     std::fs::create_dir(&upper).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(upper.join("socket")).unwrap();
     std::fs::set_permissions(&upper, std::fs::Permissions::from_mode(0o700)).unwrap();
-    let (tar, done) = tar_of(&[upper.clone()]);
+    let (tar, done) = tar_of(std::slice::from_ref(&upper));
     assert_eq!((members(&tar), done.sockets), (vec!["./".to_owned()], 1), "a changed root is kept");
     std::fs::write(upper.join(".wh.x"), "").unwrap();
     let error = layer(&Stack::open(&[upper]).unwrap(), &mut Vec::new()).unwrap_err();
@@ -217,7 +217,7 @@ fn gnu_tar_reads_it() {
     let place = tempfile::tempdir_in("/dev/shm").unwrap();
     let upper = place.path().join("upper");
     everything(&upper);
-    let (tar, _) = tar_of(&[upper.clone()]);
+    let (tar, _) = tar_of(std::slice::from_ref(&upper));
     std::fs::write(place.path().join("t"), tar).unwrap();
     let out = place.path().join("out");
     std::fs::create_dir(&out).unwrap();
