@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::image::manifest::ManifestError;
 use crate::image::reference::ReferenceError;
 use crate::kernel::{Errno, Failure};
 
@@ -126,11 +127,30 @@ pub enum ImageError {
         /// The limit.
         limit: u64,
     },
+    /// A blob's bytes stopped coming.
+    #[error("fetch blob {blob}: {reason}")]
+    Fetch {
+        /// Its digest.
+        blob: String,
+        /// What its source said.
+        reason: String,
+    },
+    /// Given up because somebody said so.
+    #[error("go on: it was given up")]
+    Stopped,
     /// Nothing here can read this kind of content.
     #[error("read content of type {media_type:?}: not supported")]
     MediaType {
         /// As declared.
         media_type: String,
+    },
+    /// A manifest or an index cannot be used.
+    #[error("read the manifest of {what}: {error}")]
+    Manifest {
+        /// Of which image.
+        what: String,
+        /// Why.
+        error: ManifestError,
     },
     /// The image is for another machine.
     #[error("use image {reference}: it is for {found}, this machine is {wanted}")]
@@ -160,6 +180,10 @@ pub enum ImageError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A registry refused, or its answer is not what it should be.
+    #[cfg(feature = "linux")]
+    #[error(transparent)]
+    Registry(#[from] crate::image::registry::RegistryError),
     /// The program cannot be put into an image.
     #[error("make the image box from {}: {reason}", exe.display())]
     Program {
@@ -221,16 +245,20 @@ impl ImageError {
             ImageError::Expands { .. } => {
                 "nothing was kept; if the layer is meant to be so, load it uncompressed".into()
             }
+            ImageError::Fetch { .. } => "try again".into(),
             ImageError::MediaType { .. } => {
                 "layers can be plain, gzip or zstd tar files: convert the image first".into()
             }
+            ImageError::Manifest { error, .. } => error.hint().into(),
             ImageError::Platform { .. } => "get the image for this machine's architecture".into(),
             ImageError::InUse { hint, .. } => hint.clone(),
             ImageError::Change { .. } => {
                 "write it as in a Dockerfile, such as -c 'CMD [\"sh\"]' or -c 'ENV NAME=value'".into()
             }
+            #[cfg(feature = "linux")]
+            ImageError::Registry(error) => return error.hint(),
             ImageError::Program { .. } => "use a glassbox built for this machine".into(),
-            ImageError::Io { .. } => return None,
+            ImageError::Io { .. } | ImageError::Stopped => return None,
         })
     }
 }

@@ -12,9 +12,14 @@ pub mod digest;
 mod error;
 pub mod family;
 #[cfg(feature = "linux")]
+pub mod intake;
+#[cfg(feature = "linux")]
 pub mod layers;
+pub mod manifest;
 pub mod reference;
 pub mod removal;
+#[cfg(feature = "linux")]
+pub mod registry;
 #[cfg(feature = "linux")]
 pub mod store;
 #[cfg(feature = "linux")]

@@ -58,8 +58,9 @@ impl Store {
         in_use: &BTreeSet<String>,
         removed: &mut Removed,
     ) -> Result<(), ImageError> {
-        let mut blobs: BTreeSet<String> = BTreeSet::new();
-        let mut chains = in_use.clone();
+        // What another process is about to use counts as used.
+        let mut blobs = self.leased();
+        let mut chains: BTreeSet<String> = in_use.union(&blobs).cloned().collect();
         for descriptor in index.manifests() {
             self.keep(descriptor, &mut blobs, &mut chains)?;
         }

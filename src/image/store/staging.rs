@@ -1,14 +1,19 @@
 //! Unfinished work: a directory below `tmp/` that is locked while its process
 //! lives, so that the next one can tell what was left by a kill.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{CWD, FlockOperation, RenameFlags};
+use rustix::io::Errno;
 
 use super::Store;
 use crate::image::ImageError;
 use crate::image::layers::remove_tree;
+
+/// What a stage keeps from the collectors: a digest per line.
+const LEASES: &str = "leases";
 
 /// A directory of one's own; removed when dropped.
 #[derive(Debug)]
@@ -50,16 +55,70 @@ impl Store {
         Ok(Staging { path: dir.keep(), _lock: lock })
     }
 
+    /// Keeps blobs and layers (digests, chain IDs) from every collection of
+    /// garbage while the stage lives, whether they are there now or come later.
+    /// What is found there after this call stays there. Replaces an earlier lease.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn lease<'a>(
+        &self,
+        stage: &Staging,
+        digests: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), ImageError> {
+        // Under the lock: a collector at work has either read it or is done.
+        let _lock = self.lock()?;
+        let text: String = digests.into_iter().flat_map(|d| [d, "\n"]).collect();
+        let path = stage.path().join(LEASES);
+        std::fs::write(&path, text).map_err(|e| self.writing("write", &path, e))
+    }
+
+    /// Everything that living processes have leased. The store is locked.
+    pub(crate) fn leased(&self) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        for (path, dir) in self.stages() {
+            if rustix::fs::flock(&dir, FlockOperation::NonBlockingLockExclusive).is_err() {
+                let text = std::fs::read_to_string(path.join(LEASES)).unwrap_or_default();
+                all.extend(text.lines().map(str::to_owned));
+            }
+        }
+        all
+    }
+
+    /// Moves something staged to its final place, unless it is there; whether it
+    /// was moved.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub(crate) fn settle(&self, from: &Path, to: &Path) -> Result<bool, ImageError> {
+        let parent = to.parent().unwrap_or(self.root());
+        loop {
+            match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+                Ok(()) => return Ok(true),
+                Err(Errno::EXIST | Errno::NOTEMPTY) => return Ok(false),
+                // A failed unpacking beside it takes an empty directory away.
+                Err(Errno::NOENT) if from.symlink_metadata().is_ok() => match std::fs::create_dir(parent) {
+                    Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+                        return Err(self.writing("mkdir", parent, e));
+                    }
+                    _ => {}
+                },
+                Err(e) => return Err(self.writing("rename to", to, e.into())),
+            }
+        }
+    }
+
+    fn stages(&self) -> Vec<(PathBuf, File)> {
+        let Ok(entries) = std::fs::read_dir(self.root().join("tmp")) else { return Vec::new() };
+        let ours = entries.flatten().filter(|e| e.file_name().as_encoded_bytes().starts_with(b"stage-"));
+        ours.filter_map(|e| Some((e.path(), File::open(e.path()).ok()?))).collect()
+    }
+
     /// Removes staging directories whose process is gone. The store is locked.
     fn sweep(&self) {
-        let Ok(entries) = std::fs::read_dir(self.root().join("tmp")) else { return };
-        for entry in entries.flatten() {
-            if !entry.file_name().as_encoded_bytes().starts_with(b"stage-") {
-                continue;
-            }
-            let Ok(dir) = File::open(entry.path()) else { continue };
+        for (path, dir) in self.stages() {
             if rustix::fs::flock(&dir, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                let _ = remove_tree(&entry.path());
+                let _ = remove_tree(&path);
             }
         }
     }
