@@ -40,6 +40,11 @@ impl Filters {
         self.0.iter().filter(move |(k, _)| k == key).map(|(_, v)| v.as_str())
     }
 
+    /// All but those of one key.
+    pub fn without(&self, key: &str) -> Filters {
+        Filters(self.0.iter().filter(|(k, _)| k != key).cloned().collect())
+    }
+
     /// Whether the key is absent, or one of its values fits.
     pub fn any(&self, key: &str, fits: impl FnMut(&str) -> bool) -> bool {
         self.values(key).next().is_none() || self.values(key).any(fits)

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::error::CliError;
-use super::{list, output, setup};
+use super::{image_inspect, list, output, setup};
 use crate::container::record::{Record, RecordError, Status};
 
 /// Show all that is known of containers and images, as JSON
@@ -52,14 +52,16 @@ pub fn run(context: &Context, args: &InspectArgs) -> Result<u8, CliError> {
 
 fn one(context: &Context, name: &str, kind: Option<ObjectType>) -> Result<Value, CliError> {
     if kind == Some(ObjectType::Image) {
-        return setup::inspect_image(context, name);
+        return image_inspect::describe(context, name);
     }
     match setup::find(context, name) {
         Ok(record) => Ok(container(context, &record)),
-        Err(RecordError::Unknown(_)) if kind.is_none() => setup::inspect_image(context, name).map_err(|_| {
-            CliError::new(format!("no such container or image: {name}"))
-                .hint("`glassbox ps -a` and `glassbox images` list them")
-        }),
+        Err(RecordError::Unknown(_)) if kind.is_none() => {
+            image_inspect::describe(context, name).map_err(|_| {
+                CliError::new(format!("no such container or image: {name}"))
+                    .hint("`glassbox ps -a` and `glassbox images` list them")
+            })
+        }
         Err(e) => Err(e.into()),
     }
 }

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::context::Context;
 use super::error::{CliError, io};
@@ -16,9 +16,11 @@ use crate::container::userdb;
 use crate::engine::Emitter;
 use crate::image::archive::{self, LoadOptions};
 use crate::image::builtin;
+use crate::image::layers::size;
 use crate::image::store::{Listed, Store};
 use crate::image::{Image, ImageError, Reference};
 use crate::kernel::linux::LinuxKernel;
+use crate::kernel::linux::cgroup::Frozen;
 use crate::spec::RunRequest;
 use crate::spec::user::{self, User};
 
@@ -138,30 +140,42 @@ fn lines(loaded: &archive::Loaded) -> Vec<String> {
     loaded.references.iter().map(|r| format!("Loaded image: {}", r.familiar())).collect()
 }
 
-/// An image as `inspect` shows it, in Docker's form.
-pub fn inspect_image(context: &Context, name: &str) -> Result<Value, CliError> {
-    let image = match context.model {
-        true => model::image(context, name)?,
-        false => Store::open(&context.root).resolve(name)?,
-    };
-    let config = serde_json::to_value(image.config.config())
-        .map_err(|e| CliError::new(format!("cannot show the image's config: {e}")))?;
-    Ok(json!({
-        "Id": image.id,
-        "RepoTags": [Reference::parse(&image.reference).map_or(image.reference.clone(), |r| r.familiar())],
-        "Created": image.config.created(),
-        "Architecture": image.config.architecture(),
-        "Os": image.config.os(),
-        "Config": config,
-        "RootFS": { "Type": "layers", "Layers": image.layers.iter().map(|l| &l.diff_id).collect::<Vec<_>>() },
-        "Glassbox": {
-            "Manifest": image.manifest,
-            "Layers": image.layers.iter().map(|l| json!({
-                "Blob": l.blob, "DiffID": l.diff_id, "ChainID": l.chain_id, "Size": l.size,
-                "CreatedBy": l.created_by, "Dir": l.dir, "Unpacked": l.unpacked,
-            })).collect::<Vec<_>>(),
-        },
-    }))
+/// Refuses a command that the model does not have: `the modelled kernel …`.
+pub fn only_real(context: &Context, what: &str) -> Result<(), CliError> {
+    match context.model {
+        false => Ok(()),
+        true => Err(CliError::new(format!("the modelled kernel {what}"))
+            .hint("leave --model out to work with the real store")),
+    }
+}
+
+/// The moment that a new image says it was made, RFC 3339.
+pub fn created(context: &Context) -> String {
+    match context.deterministic {
+        true => "1970-01-01T00:00:00Z".to_owned(),
+        false => jiff::Timestamp::now().to_string(),
+    }
+}
+
+/// The trees of a container, its writable one first.
+pub fn stack(context: &Context, record: &Record) -> Vec<std::path::PathBuf> {
+    let upper = context.container_dir(&record.id).join("upper");
+    std::iter::once(upper).chain(record.layers.iter().rev().cloned()).collect()
+}
+
+/// Bytes of the files in each layer, the lowest first.
+pub fn layer_sizes(context: &Context, image: &Image) -> Result<Vec<u64>, CliError> {
+    if context.model {
+        return Ok(image.layers.iter().map(|l| l.size).collect());
+    }
+    let store = Store::open(&context.root);
+    Ok(image.layers.iter().map(|l| size::of_layer(&store, l)).collect::<Result<_, _>>()?)
+}
+
+/// Stops a running container's processes for as long as what is returned lives.
+pub fn pause(pid: i32) -> Result<Frozen, CliError> {
+    let facts = crate::kernel::linux::host::facts()?;
+    Ok(crate::kernel::linux::cgroup::freeze(pid, &facts.cgroups)?)
 }
 
 /// All containers that can be read, newest first, with what is known of the

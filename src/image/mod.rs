@@ -10,6 +10,8 @@ pub mod changes;
 pub mod create;
 pub mod digest;
 mod error;
+#[cfg(feature = "linux")]
+pub mod explain;
 pub mod family;
 #[cfg(feature = "linux")]
 pub mod intake;
@@ -17,9 +19,9 @@ pub mod intake;
 pub mod layers;
 pub mod manifest;
 pub mod reference;
-pub mod removal;
 #[cfg(feature = "linux")]
 pub mod registry;
+pub mod removal;
 #[cfg(feature = "linux")]
 pub mod store;
 #[cfg(feature = "linux")]

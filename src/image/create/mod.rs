@@ -7,6 +7,8 @@ mod import;
 pub mod instruction;
 mod words;
 
-pub use commit::{Author, Commit, NewLayer, container_config, describe_commit, write_layer};
+pub use commit::{
+    Author, Commit, CommitRequest, NewLayer, commit, container_config, describe_commit, write_layer,
+};
 pub use describe::{Described, History, LayerRef, describe};
 pub use import::{Import, import};

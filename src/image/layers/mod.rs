@@ -10,6 +10,7 @@ pub mod name;
 mod pax;
 mod place;
 mod remove;
+pub mod size;
 mod sparse;
 mod stream;
 mod tree;

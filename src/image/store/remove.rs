@@ -51,6 +51,32 @@ impl Store {
         Ok(removed)
     }
 
+    /// Takes a name away and leaves the image, without a name if it was the last:
+    /// a running container needs it.
+    ///
+    /// # Errors
+    /// As [`Store::remove`].
+    pub fn untag(&self, name: &str) -> Result<Removed, ImageError> {
+        let _lock = self.lock()?;
+        let mut index = self.index()?;
+        let found = self.find(&index, name)?.clone();
+        let mut list = index.manifests().clone();
+        let others = list.iter().filter(|d| d.digest() == found.digest()).count() > 1;
+        let Some(at) = list.iter().position(|d| *d == found) else { return Ok(Removed::default()) };
+        let mut nameless = list.remove(at);
+        if !others {
+            let mut notes = nameless.annotations().clone().unwrap_or_default();
+            notes.remove(REF_NAME);
+            nameless.set_annotations(Some(notes));
+            list.push(nameless);
+        }
+        index.set_manifests(list);
+        self.write_index(&index)?;
+        let shown = |name: &str| Reference::parse(name).map_or(name.to_owned(), |r| r.familiar());
+        let untagged = annotation(&found, REF_NAME).map(shown).into_iter().collect();
+        Ok(Removed { untagged, deleted: Vec::new() })
+    }
+
     fn delete_unused(
         &self,
         index: &ImageIndex,

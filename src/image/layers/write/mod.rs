@@ -55,6 +55,14 @@ pub fn merged(stack: &Stack, out: &mut impl Write) -> Result<Written, ImageError
     Writer::new(stack, out, false).run()
 }
 
+/// Writes one directory of a stack and all below it, with its whole path.
+///
+/// # Errors
+/// When something cannot be read or written.
+pub fn below(stack: &Stack, place: Place, out: &mut impl Write) -> Result<Written, ImageError> {
+    Writer::new(stack, out, false).from(vec![place])
+}
+
 struct Writer<'a, W> {
     stack: &'a Stack,
     out: file::Out<'a, W>,
@@ -76,12 +84,17 @@ impl<'a, W: Write> Writer<'a, W> {
     fn run(mut self) -> Result<Written, ImageError> {
         if !self.stack.is_empty() {
             self.root()?;
-            let mut todo = vec![self.stack.root(0)];
-            while let Some(place) = todo.pop() {
-                let mut below = self.directory(&place)?;
-                below.reverse();
-                todo.append(&mut below);
-            }
+            let root = self.stack.root(0);
+            return self.from(vec![root]);
+        }
+        self.from(Vec::new())
+    }
+
+    fn from(mut self, mut todo: Vec<Place>) -> Result<Written, ImageError> {
+        while let Some(place) = todo.pop() {
+            let mut below = self.directory(&place)?;
+            below.reverse();
+            todo.append(&mut below);
         }
         self.out.end()?;
         Ok(self.done)
