@@ -38,7 +38,7 @@ pub fn run(context: &Context, args: &ImagePruneArgs) -> Result<u8, CliError> {
     let store = Store::open(&context.root);
     let records = setup::records(context)?;
     let filters = filters.without("dangling");
-    let before = disk(&store)?;
+    let mut freed = 0;
     let mut deleted = String::new();
     // A nameless parent becomes removable when its last child is gone.
     loop {
@@ -57,8 +57,9 @@ pub fn run(context: &Context, args: &ImagePruneArgs) -> Result<u8, CliError> {
             .map(|l| (l.id.clone(), l.reference.as_ref().map(ToString::to_string)))
             .collect();
         for (id, name) in ids {
-            let removed = store.remove(name.as_deref().unwrap_or(&id), &rmi::in_use(&records))?;
+            let removed = store.remove(name.as_deref().unwrap_or(&id), &|| rmi::in_use(context))?;
             progress = true;
+            freed += removed.bytes;
             deleted.extend(removed.untagged.iter().map(|n| format!("untagged: {n}\n")));
             deleted.extend(removed.deleted.iter().map(|d| format!("deleted: {d}\n")));
         }
@@ -66,7 +67,8 @@ pub fn run(context: &Context, args: &ImagePruneArgs) -> Result<u8, CliError> {
             break;
         }
     }
-    let freed = before.saturating_sub(disk(&store)?);
+    // What removed containers and broken-off work have left.
+    freed += store.collect(&|| rmi::in_use(context))?.bytes;
     let mut text = String::new();
     if !deleted.is_empty() {
         text = format!("Deleted Images:\n{deleted}\n");
@@ -93,22 +95,4 @@ fn asked(all: bool, filters: &[String]) -> Result<bool, CliError> {
         .read_line(&mut answer)
         .map_err(|e| CliError::new(format!("cannot read the answer from standard input: {e}")))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
-/// Bytes of the store's blobs, and of its layers' trees as they are on disk.
-fn disk(store: &Store) -> Result<u64, CliError> {
-    fn below(dir: &std::path::Path) -> u64 {
-        use std::os::unix::fs::MetadataExt;
-        let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
-        entries
-            .flatten()
-            .map(|e| match e.metadata() {
-                Ok(m) if m.is_dir() => below(&e.path()),
-                // A file with several names is counted in parts.
-                Ok(m) => m.blocks() * 512 / m.nlink().max(1),
-                Err(_) => 0,
-            })
-            .sum()
-    }
-    Ok(["blobs", "layers"].iter().map(|d| below(&store.root().join(d))).sum())
 }

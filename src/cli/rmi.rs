@@ -8,10 +8,10 @@ use super::context::Context;
 use super::error::CliError;
 use super::select::Census;
 use super::{output, setup};
-use crate::container::record::{Record, Status};
+use crate::container::record::{self, Record, RecordError, Status};
 use crate::image::removal::{self, Removal, User};
 use crate::image::store::Removed;
-use crate::image::{Reference, Store, digest};
+use crate::image::{ImageError, Reference, Store, digest};
 
 /// Remove images, or names of them
 #[derive(Debug, Args)]
@@ -58,7 +58,6 @@ pub fn one(context: &Context, wanted: &str, force: bool, no_prune: bool) -> Resu
     let names: Vec<Reference> =
         store.list()?.into_iter().filter(|l| l.id == image.id).filter_map(|l| l.reference).collect();
     let removal = removal::decide(wanted, &image.id, &names, &users(&records, &image.id), force)?;
-    let in_use = in_use(&records);
     if removal == Removal::NameOnly {
         return Ok(store.untag(wanted)?);
     }
@@ -67,7 +66,7 @@ pub fn one(context: &Context, wanted: &str, force: bool, no_prune: bool) -> Resu
         // Afterwards its config is gone.
         before.config(context, &image.id)?;
     }
-    let mut removed = store.remove(wanted, &in_use)?;
+    let mut removed = store.remove(wanted, &|| in_use(context))?;
     if let Some(before) = before.filter(|_| removed.deleted.contains(&image.id)) {
         parents(context, &store, &before, &image.id, &records, &mut removed)?;
     }
@@ -92,9 +91,10 @@ fn parents(
         }
         let others = Census::take(context)?;
         if !others.parents(context)?.contains(&listed.id) {
-            let gone = store.remove(&listed.id, &in_use(records))?;
+            let gone = store.remove(&listed.id, &|| in_use(context))?;
             removed.untagged.extend(gone.untagged);
             removed.deleted.extend(gone.deleted);
+            removed.bytes += gone.bytes;
         }
     }
     Ok(())
@@ -110,10 +110,21 @@ pub fn users(records: &[Record], id: &str) -> Vec<User> {
 }
 
 /// The layers that containers stand on: `layers/HEX/diff`.
-pub fn in_use(records: &[Record]) -> BTreeSet<String> {
-    let chain = |dir: &std::path::PathBuf| {
-        let chain_id = format!("sha256:{}", dir.parent()?.file_name()?.to_str()?);
-        digest::hex(&chain_id).is_some().then_some(chain_id)
+///
+/// # Errors
+/// When a container's record cannot be read: nobody knows what it needs.
+pub fn in_use(context: &Context) -> Result<BTreeSet<String>, ImageError> {
+    let damaged = |e: RecordError| ImageError::Damaged {
+        path: record::containers_dir(&context.root),
+        reason: e.to_string(),
     };
-    records.iter().flat_map(|r| &r.layers).filter_map(chain).collect()
+    let mut all = BTreeSet::new();
+    for record in record::list(&context.root).map_err(damaged)? {
+        let chain = |dir: &std::path::PathBuf| {
+            let chain_id = format!("sha256:{}", dir.parent()?.file_name()?.to_str()?);
+            digest::hex(&chain_id).is_some().then_some(chain_id)
+        };
+        all.extend(record.map_err(damaged)?.layers.iter().filter_map(chain));
+    }
+    Ok(all)
 }

@@ -19,7 +19,7 @@ mod verify;
 pub mod write;
 
 pub use decompress::{Compression, open as decompress};
-pub use place::sweep_unfinished;
+pub use place::{sweep_unfinished, unpacking};
 pub use remove::remove_tree;
 pub use unpack::{Converted, Declared, Hidden, Unpacked, unpack, unpack_from, unpack_tar};
 pub use verify::{verify, verify_from};
