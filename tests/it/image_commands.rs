@@ -66,7 +66,7 @@ fn commit_takes_config_and_history_along() {
         &["history", "--no-trunc", "--format", "{{.CreatedBy}}|{{.Size}}|{{.Comment}}", "app:1"],
     );
     let first = history.lines().next().unwrap();
-    assert!(first.starts_with("sh -c echo new") && first.ends_with("|21B|a remark"), "{history}");
+    assert!(first.starts_with("sh -c echo new") && first.ends_with("|26B|a remark"), "{history}");
     assert_eq!(history.lines().count(), 6);
     assert_eq!(sandbox.glassbox(&["run", "--rm", "--network", "none", "app:1"]).expect(0).out, "new\n");
     // What the container deleted stays deleted, what it changed stays changed.

@@ -43,8 +43,10 @@ impl Store {
         // The same image may have another manifest, which has a name.
         removed.deleted.extend(Some(id).filter(|id| collected.blobs.contains(id)));
         let layers = image.iter().flat_map(|i| i.layers.iter().rev());
-        let gone = layers.map(|l| &l.chain_id).filter(|c| collected.layers.contains(*c));
-        removed.deleted.extend(gone.cloned());
+        // A layer that no container ever used has a blob, and no tree.
+        let gone =
+            layers.filter(|l| collected.layers.contains(&l.chain_id) || collected.blobs.contains(&l.blob));
+        removed.deleted.extend(gone.map(|l| l.chain_id.clone()));
         Ok(removed)
     }
 
