@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::context::Context;
 use super::error::CliError;
-use super::{history, image_inspect, image_prune, images, import, layers, load, rmi, save, tag};
+use super::{history, image_inspect, image_prune, images, import, layers, load, pull, push, rmi, save, tag};
 
 /// Manage images
 #[derive(Debug, Args)]
@@ -23,6 +23,8 @@ enum ImageCommand {
     #[command(visible_alias = "list")]
     Ls(images::ImagesArgs),
     Prune(image_prune::ImagePruneArgs),
+    Pull(pull::PullArgs),
+    Push(push::PushArgs),
     #[command(visible_alias = "remove")]
     Rm(rmi::RmiArgs),
     Save(save::SaveArgs),
@@ -39,6 +41,8 @@ pub fn run(context: &Context, args: ImageArgs) -> Result<u8, CliError> {
         ImageCommand::Load(args) => load::run(context, &args),
         ImageCommand::Ls(args) => images::run(context, &args),
         ImageCommand::Prune(args) => image_prune::run(context, &args),
+        ImageCommand::Pull(args) => pull::run(context, &args),
+        ImageCommand::Push(args) => push::run(context, &args),
         ImageCommand::Rm(args) => rmi::run(context, &args),
         ImageCommand::Save(args) => save::run(context, &args),
         ImageCommand::Tag(args) => tag::run(context, &args),

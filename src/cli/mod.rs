@@ -2,6 +2,7 @@
 //! into the library. Only this room prints, and only it reads the environment.
 
 mod args;
+mod bars;
 mod commit;
 mod config;
 mod context;
@@ -22,10 +23,14 @@ mod layers;
 mod learn;
 mod list;
 mod load;
+mod login;
 mod model;
 mod output;
 mod plan;
 mod ps;
+mod pull;
+mod push;
+mod registry;
 mod replay;
 mod rm;
 mod rmi;
@@ -79,6 +84,10 @@ enum Command {
     Save(save::SaveArgs),
     Load(load::LoadArgs),
     Import(import::ImportArgs),
+    Pull(pull::PullArgs),
+    Push(push::PushArgs),
+    Login(login::LoginArgs),
+    Logout(login::LogoutArgs),
     Learn(learn::LearnArgs),
     Replay(replay::ReplayArgs),
     System(system::SystemArgs),
@@ -112,6 +121,10 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
         Command::Save(args) => save::run(&context, &args),
         Command::Load(args) => load::run(&context, &args),
         Command::Import(args) => import::run(&context, &args),
+        Command::Pull(args) => pull::run(&context, &args),
+        Command::Push(args) => push::run(&context, &args),
+        Command::Login(args) => login::login(&context, &args),
+        Command::Logout(args) => login::logout(&context, &args),
         Command::Learn(args) => learn::run(&context, &args),
         Command::Replay(args) => replay::run(&context, &args),
         Command::System(args) => system::run(&context, &args),

@@ -63,7 +63,8 @@ pub fn image_id(context: &Context, wanted: &str) -> Option<String> {
     }
 }
 
-fn is_builtin(reference: &str) -> bool {
+/// Whether this names the image that glassbox is made with.
+pub fn is_builtin(reference: &str) -> bool {
     Reference::parse(reference).is_ok_and(|r| r.or_latest().to_string() == builtin::REFERENCE)
 }
 

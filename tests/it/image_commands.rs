@@ -111,11 +111,7 @@ fn a_running_container_stands_still_while_it_is_committed() {
         assert!(std::time::Instant::now() < deadline, "the container still stands");
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    fails(
-        &sandbox,
-        &["rmi", "-f", &out(&sandbox, &["images", "-q", "box"]).trim().to_owned()],
-        "running container",
-    );
+    fails(&sandbox, &["rmi", "-f", out(&sandbox, &["images", "-q", "box"]).trim()], "running container");
     out(&sandbox, &["rm", "-f", "busy"]);
     let _ = child.wait();
 }

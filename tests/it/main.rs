@@ -14,6 +14,7 @@ mod image_commands;
 mod lessons;
 mod model;
 mod recording;
+mod registry;
 mod run;
 mod story;
 mod support;

@@ -69,11 +69,11 @@ pub fn import(store: &Store, input: impl Read, wanted: &Import) -> Result<Descri
     Ok(made)
 }
 
+/// The input with its start in front.
+type Begun<R> = io::Chain<Cursor<Vec<u8>>, R>;
+
 /// The start of the input, looked at.
-fn begin<R: Read>(
-    mut input: R,
-    name: &str,
-) -> Result<(io::Chain<Cursor<Vec<u8>>, R>, Compression), ImageError> {
+fn begin<R: Read>(mut input: R, name: &str) -> Result<(Begun<R>, Compression), ImageError> {
     let no = |reason: &str| ImageError::NotAnArchive { name: name.to_owned(), reason: reason.to_owned() };
     let mut start = Vec::new();
     (&mut input).take(6).read_to_end(&mut start).map_err(|e| ImageError::io("read", name, e))?;
