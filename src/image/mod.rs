@@ -6,8 +6,13 @@ pub mod archive;
 pub mod builtin;
 #[cfg(feature = "linux")]
 pub mod changes;
+#[cfg(feature = "linux")]
+pub mod create;
 pub mod digest;
 mod error;
+#[cfg(feature = "linux")]
+pub mod explain;
+pub mod family;
 #[cfg(feature = "linux")]
 pub mod intake;
 #[cfg(feature = "linux")]
@@ -18,8 +23,11 @@ pub mod probe;
 pub mod reference;
 #[cfg(feature = "linux")]
 pub mod registry;
+pub mod removal;
 #[cfg(feature = "linux")]
 pub mod store;
+#[cfg(feature = "linux")]
+pub mod union;
 
 use std::path::PathBuf;
 

@@ -34,6 +34,7 @@ mod remnant;
 pub mod seccomp;
 mod security;
 pub mod signals;
+mod start;
 mod state;
 mod supervise;
 pub mod terminal;
@@ -41,6 +42,7 @@ mod union;
 pub mod userland;
 
 pub use kernel::LinuxKernel;
+pub use start::process_start;
 
 #[cfg(test)]
 mod tests;
