@@ -59,7 +59,7 @@ pub fn ensure(store: &Store, exe: &Path) -> Result<Image, ImageError> {
     store.add(&blobs, &[], &[new])?;
     let stamp = Stamp { manifest: made.image.manifest.clone(), ..made.stamp };
     // A stamp made of plain values always serialises.
-    store.write(STAMP, &serde_json::to_vec(&stamp).unwrap_or_default())?;
+    store.write_alone(STAMP, &serde_json::to_vec(&stamp).unwrap_or_default())?;
     Ok(made.image)
 }
 

@@ -11,6 +11,9 @@ use super::Store;
 use crate::image::ImageError;
 use crate::kernel::Errno;
 
+/// How the names of files begin that are being written.
+pub(super) const UNFINISHED: &str = "write-";
+
 /// A file's content; `None` if there is no such file.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, ImageError> {
     let mut file = match File::open(path) {
@@ -46,15 +49,24 @@ impl Store {
                 .create(&dir)
                 .map_err(|e| self.writing("mkdir", &dir, e))?;
         }
+        let _lock = self.flock()?;
         self.write("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)
     }
 
+    /// Like [`Store::write`], for who does not hold the lock.
+    pub(crate) fn write_alone(&self, name: &str, content: &[u8]) -> Result<(), ImageError> {
+        let _lock = self.lock()?;
+        self.write(name, content)
+    }
+
     /// Writes a file of the root so that readers see the old one or the new one.
-    pub(crate) fn write(&self, name: &str, content: &[u8]) -> Result<(), ImageError> {
+    /// The store is locked: the next one who locks it removes what a kill left.
+    pub(super) fn write(&self, name: &str, content: &[u8]) -> Result<(), ImageError> {
         let path = self.root().join(name);
         let tmp = self.root().join("tmp");
         let put = || {
             let mut file = tempfile::Builder::new()
+                .prefix(UNFINISHED)
                 .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
                 .tempfile_in(&tmp)?;
             file.write_all(content)?;
@@ -68,6 +80,12 @@ impl Store {
     /// Waits for the lock that writers of the index hold.
     pub(crate) fn lock(&self) -> Result<Lock, ImageError> {
         self.prepare()?;
+        let lock = self.flock()?;
+        self.recover()?;
+        Ok(lock)
+    }
+
+    fn flock(&self) -> Result<Lock, ImageError> {
         let path = self.root().join("lock");
         let file = File::options()
             .write(true)
@@ -78,7 +96,6 @@ impl Store {
             .map_err(|e| self.writing("open", &path, e))?;
         rustix::fs::flock(&file, FlockOperation::LockExclusive)
             .map_err(|e| ImageError::io("lock", &path, e))?;
-        self.recover()?;
         Ok(Lock { _file: file })
     }
 

@@ -9,6 +9,7 @@ use rustix::fs::{CWD, FlockOperation, RenameFlags};
 use rustix::io::Errno;
 
 use super::Store;
+use super::disk::UNFINISHED;
 use crate::image::ImageError;
 use crate::image::layers::remove_tree;
 
@@ -122,8 +123,14 @@ impl Store {
         ours.filter_map(|e| Some((e.path(), File::open(e.path()).ok()?))).collect()
     }
 
-    /// Removes staging directories whose process is gone. The store is locked.
+    /// Removes staging directories whose process is gone, and files that were being
+    /// written. The store is locked.
     pub(super) fn sweep(&self) {
+        for entry in std::fs::read_dir(self.root().join("tmp")).into_iter().flatten().flatten() {
+            if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
         for (path, dir) in self.stages() {
             if rustix::fs::flock(&dir, FlockOperation::NonBlockingLockExclusive).is_ok() {
                 let _ = remove_tree(&path);

@@ -3,7 +3,7 @@
 
 mod fake;
 mod hostile;
-mod images;
+pub mod images;
 mod login;
 mod real;
 mod round_trip;
