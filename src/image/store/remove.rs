@@ -1,6 +1,7 @@
 //! Taking names and images away.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest};
 
@@ -81,6 +82,35 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Removes those of these blobs and layers that no image, no lease and no
+    /// container (`in_use`, chain IDs) needs, by calling `remove` for each path.
+    ///
+    /// # Errors
+    /// When the store cannot be read, and those of `remove`.
+    pub fn discard(
+        &self,
+        blobs: &[&str],
+        chains: &[&str],
+        in_use: &BTreeSet<String>,
+        remove: &mut dyn FnMut(&Path) -> Result<(), ImageError>,
+    ) -> Result<(), ImageError> {
+        let _lock = self.lock()?;
+        let mut kept_blobs = self.leased();
+        let mut kept_chains: BTreeSet<String> = in_use.union(&kept_blobs).cloned().collect();
+        for descriptor in self.index()?.manifests() {
+            self.keep(descriptor, &mut kept_blobs, &mut kept_chains)?;
+        }
+        let mut gone: Vec<PathBuf> = Vec::new();
+        for chain in chains.iter().filter(|c| !kept_chains.contains(**c)) {
+            let (place, link) = (self.layer_place(chain)?, self.root().join(Store::short_name(chain)));
+            gone.extend([place, link].into_iter().filter(|p| p.symlink_metadata().is_ok()));
+        }
+        for blob in blobs.iter().filter(|b| !kept_blobs.contains(**b)) {
+            gone.extend([self.blob(blob)?].into_iter().filter(|p| p.exists()));
+        }
+        gone.iter().try_for_each(|path| remove(path))
     }
 
     fn keep(
