@@ -14,6 +14,7 @@ use crate::container::record::{RECORD_VERSION, Record, Status};
 use crate::container::repair::{self, KILLED};
 use crate::container::{id, name};
 use crate::engine::{Driver, Emitter, Journal, Outcome};
+use crate::image::Store;
 use crate::kernel::linux::{LinuxKernel, host, signals};
 use crate::kernel::model::ModelKernel;
 use crate::kernel::{Failure, HostFacts, Slots};
@@ -123,6 +124,8 @@ pub fn run(
         .status(125));
     }
     setup::repair(context)?;
+    // The image stays until the record says that a container needs it.
+    let pin = Store::open(&context.root).pin()?;
     let Prepared { spec, plan } = prepare(context, args, request, false)?;
     watching.check(&plan)?;
     let record = record(&spec, args);
@@ -139,6 +142,7 @@ pub fn run(
         let _ = receipt.remove();
         return Err(e);
     }
+    drop(pin);
     let mut journal = Keeper { receipt, running: Running::default() };
     let outcome = drive(context, &plan, &spec, watching, &mut journal);
     let finished = finish(context, &spec, &outcome, journal);

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::write_atomic;
 use super::id;
+use crate::image::Store;
 use crate::kernel::errno::io_words;
 use crate::spec::ports::PortMapping;
 
@@ -181,6 +182,20 @@ pub fn list(store: &Path) -> Result<Vec<Result<Record, RecordError>>, RecordErro
         .collect();
     records.sort_by_key(|r| std::cmp::Reverse(r.as_ref().map(|r| (r.created, r.id.clone())).ok()));
     Ok(records)
+}
+
+/// Chain IDs of the layers that containers are made from, for
+/// [`crate::image::Store::collect`].
+///
+/// # Errors
+/// [`RecordError`]; also that a record is damaged, because then nobody knows
+/// which layers its container needs.
+pub fn layers_in_use(store: &Path) -> Result<std::collections::BTreeSet<String>, RecordError> {
+    let mut chains = std::collections::BTreeSet::new();
+    for record in list(store)? {
+        chains.extend(record?.layers.iter().filter_map(|dir| Some(Store::of_layer_dir(dir)?.1)));
+    }
+    Ok(chains)
 }
 
 /// The container that a user means: by name, by id, or by a unique beginning of

@@ -69,7 +69,7 @@ pub fn repair(
 fn damaged(id: &str, why: &str) -> String {
     format!(
         "the receipt of container {id} is damaged ({why}) and was removed: what its run made on the host is \
-         not known; look for its processes, its cgroups (*/glassbox/*{id}) and its link (gbx*)"
+         not known; look for its processes, its cgroups (*/glassbox-*{id}) and its link (gbx*)"
     )
 }
 

@@ -70,16 +70,16 @@ fn next(op: &Op) -> Option<Op> {
         Op::AttachRootfs { .. } => Op::CreateCgroup {
             version: CgroupVersion::V1,
             controllers: vec![s("cpu"), s("cpuacct")],
-            path: s("/sys/fs/cgroup/cpu/glassbox/4f1c9be2d07a"),
+            path: s("/sys/fs/cgroup/cpu/glassbox-4f1c9be2d07a"),
         },
         Op::CreateCgroup { .. } => Op::SetLimit {
             limit: Limit::Memory,
-            file: s("/sys/fs/cgroup/memory/glassbox/4f1c9be2d07a/memory.limit_in_bytes"),
+            file: s("/sys/fs/cgroup/memory/glassbox-4f1c9be2d07a/memory.limit_in_bytes"),
             value: s("67108864"),
         },
         Op::SetLimit { .. } => Op::AllowDevices {
             version: CgroupVersion::V1,
-            path: s("/sys/fs/cgroup/devices/glassbox/4f1c9be2d07a"),
+            path: s("/sys/fs/cgroup/devices/glassbox-4f1c9be2d07a"),
             rules: vec![
                 DeviceRule { allow: false, kind: 'a', major: None, minor: None, access: s("rwm") },
                 DeviceRule { allow: true, kind: 'c', major: Some(1), minor: Some(3), access: s("rwm") },
@@ -88,14 +88,14 @@ fn next(op: &Op) -> Option<Op> {
         },
         Op::AllowDevices { .. } => Op::Clone {
             namespaces: vec![Ns::Mnt, Ns::Pid, Ns::Uts, Ns::Ipc, Ns::Net, Ns::Cgroup],
-            cgroup: Some(s("/sys/fs/cgroup/glassbox/4f1c9be2d07a")),
+            cgroup: Some(s("/sys/fs/cgroup/glassbox-4f1c9be2d07a")),
         },
         Op::Clone { .. } => Op::WriteIdMaps {
             uid: vec![IdMap { container: 0, host: 100_000, size: 65_536 }],
             gid: vec![IdMap { container: 0, host: 100_000, size: 65_536 }],
         },
         Op::WriteIdMaps { .. } => {
-            Op::JoinCgroup { files: vec![s("/sys/fs/cgroup/cpu/glassbox/4f1c9be2d07a/cgroup.procs")] }
+            Op::JoinCgroup { files: vec![s("/sys/fs/cgroup/cpu/glassbox-4f1c9be2d07a/cgroup.procs")] }
         }
         Op::JoinCgroup { .. } => Op::UnshareCgroup,
         Op::UnshareCgroup => {

@@ -19,9 +19,10 @@ use super::op::{CgroupVersion, DeviceRule, Limit};
 use super::{Actor, Op};
 use crate::kernel::{CgroupMount, Failure, HostFacts};
 
-/// The directory in each hierarchy that holds the containers' cgroups. It is
-/// made with the first container's and removed with the last one's.
-pub const PARENT: &str = "glassbox";
+/// How the containers' directories in each hierarchy begin. They have no common
+/// parent: that would be one directory more to make and to remove in each
+/// hierarchy and for each run, and containers that end would race for it.
+pub const PREFIX: &str = "glassbox-";
 
 /// The period that `--cpus` is counted in, microseconds.
 pub const CPU_PERIOD: u64 = 100_000;
@@ -103,8 +104,8 @@ impl CgroupPlan {
 
     /// Whether the container has a cgroup of its own in this hierarchy.
     pub fn owns(&self, mount: &CgroupMount) -> bool {
-        let below = format!("{}/{PARENT}/", mount.mount);
-        self.join.iter().chain(&self.clone_into).any(|dir| dir.starts_with(&below))
+        let own = format!("{}/{PREFIX}", mount.mount);
+        self.join.iter().chain(&self.clone_into).any(|dir| dir.starts_with(&own))
     }
 
     fn join_by(&self, file: &str) -> Option<Op> {
@@ -151,7 +152,7 @@ struct Wanted {
     v2: (&'static str, String),
 }
 
-/// The operations for the cgroup `/glassbox/<id>`.
+/// The operations for the cgroup `/glassbox-<id>`.
 ///
 /// A controller that the host lacks is passed over, unless a limit needs it.
 pub fn cgroup_ops(facts: &HostFacts, id: &str, resources: &Resources) -> Result<CgroupPlan, Failure> {
@@ -164,7 +165,7 @@ pub fn cgroup_ops(facts: &HostFacts, id: &str, resources: &Resources) -> Result<
     }
     let mut plan = CgroupPlan::default();
     for mount in hierarchies(facts, resources, &limits)? {
-        let dir = format!("{}/{PARENT}/{id}", mount.mount);
+        let dir = format!("{}/{PREFIX}{id}", mount.mount);
         let used: Vec<&str> = mount.controllers.iter().map(String::as_str).collect();
         let label = match mount.version {
             CgroupVersion::V1 => used.join("-"),
@@ -181,16 +182,14 @@ pub fn cgroup_ops(facts: &HostFacts, id: &str, resources: &Resources) -> Result<
         );
         if mount.version == CgroupVersion::V2 && !used.is_empty() {
             let enable = used.iter().map(|c| format!("+{c}")).collect::<Vec<_>>().join(" ");
-            for (who, above) in [("root", ""), ("parent", "/glassbox")] {
-                add(
-                    format!("controllers-{who}"),
-                    Op::SetLimit {
-                        limit: Limit::Controllers,
-                        file: format!("{}{above}/cgroup.subtree_control", mount.mount),
-                        value: enable.clone(),
-                    },
-                );
-            }
+            add(
+                "controllers".to_owned(),
+                Op::SetLimit {
+                    limit: Limit::Controllers,
+                    file: format!("{}/cgroup.subtree_control", mount.mount),
+                    value: enable,
+                },
+            );
         }
         for wanted in limits.iter().filter(|w| used.contains(&w.controller)) {
             let (file, value) = match mount.version {

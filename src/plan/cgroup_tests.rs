@@ -67,18 +67,17 @@ fn one_directory_on_v2() {
     assert_eq!(
         lines(&plan),
         [
-            "create-unified: mkdir /sys/fs/cgroup/glassbox/x",
-            "controllers-root: /sys/fs/cgroup/cgroup.subtree_control = +cpuset +cpu +memory +pids",
-            "controllers-parent: /sys/fs/cgroup/glassbox/cgroup.subtree_control = +cpuset +cpu +memory +pids",
-            "limit-memory-max: /sys/fs/cgroup/glassbox/x/memory.max = 67108864",
-            "limit-memory-swap-max: /sys/fs/cgroup/glassbox/x/memory.swap.max = 67108864",
-            "limit-cpu-max: /sys/fs/cgroup/glassbox/x/cpu.max = 150000 100000",
-            "limit-cpuset-cpus: /sys/fs/cgroup/glassbox/x/cpuset.cpus = 0-1",
-            "limit-pids-max: /sys/fs/cgroup/glassbox/x/pids.max = 100",
-            "devices: 12 rules V2 /sys/fs/cgroup/glassbox/x",
+            "create-unified: mkdir /sys/fs/cgroup/glassbox-x",
+            "controllers: /sys/fs/cgroup/cgroup.subtree_control = +cpuset +cpu +memory +pids",
+            "limit-memory-max: /sys/fs/cgroup/glassbox-x/memory.max = 67108864",
+            "limit-memory-swap-max: /sys/fs/cgroup/glassbox-x/memory.swap.max = 67108864",
+            "limit-cpu-max: /sys/fs/cgroup/glassbox-x/cpu.max = 150000 100000",
+            "limit-cpuset-cpus: /sys/fs/cgroup/glassbox-x/cpuset.cpus = 0-1",
+            "limit-pids-max: /sys/fs/cgroup/glassbox-x/pids.max = 100",
+            "devices: 12 rules V2 /sys/fs/cgroup/glassbox-x",
         ]
     );
-    assert_eq!(plan.clone_into.as_deref(), Some("/sys/fs/cgroup/glassbox/x"));
+    assert_eq!(plan.clone_into.as_deref(), Some("/sys/fs/cgroup/glassbox-x"));
     assert_eq!((plan.join_by_init(), plan.join_by_runtime()), (None, None));
 }
 
@@ -88,26 +87,26 @@ fn a_directory_per_hierarchy_on_v1() {
     assert_eq!(
         lines(&plan),
         [
-            "create-cpu-cpuacct: mkdir /c/cpu,cpuacct/glassbox/x",
-            "limit-cpu-cfs-period-us: /c/cpu,cpuacct/glassbox/x/cpu.cfs_period_us = 100000",
-            "limit-cpu-cfs-quota-us: /c/cpu,cpuacct/glassbox/x/cpu.cfs_quota_us = 150000",
-            "create-cpuset: mkdir /c/cpuset/glassbox/x",
-            "limit-cpuset-cpus: /c/cpuset/glassbox/x/cpuset.cpus = 0-1",
-            "create-memory: mkdir /c/memory/glassbox/x",
-            "limit-memory-limit-in-bytes: /c/memory/glassbox/x/memory.limit_in_bytes = 67108864",
-            "limit-memory-memsw-limit-in-bytes: /c/memory/glassbox/x/memory.memsw.limit_in_bytes = 134217728",
-            "create-devices: mkdir /c/devices/glassbox/x",
-            "devices: 12 rules V1 /c/devices/glassbox/x",
-            "create-pids: mkdir /c/pids/glassbox/x",
-            "limit-pids-max: /c/pids/glassbox/x/pids.max = 100",
+            "create-cpu-cpuacct: mkdir /c/cpu,cpuacct/glassbox-x",
+            "limit-cpu-cfs-period-us: /c/cpu,cpuacct/glassbox-x/cpu.cfs_period_us = 100000",
+            "limit-cpu-cfs-quota-us: /c/cpu,cpuacct/glassbox-x/cpu.cfs_quota_us = 150000",
+            "create-cpuset: mkdir /c/cpuset/glassbox-x",
+            "limit-cpuset-cpus: /c/cpuset/glassbox-x/cpuset.cpus = 0-1",
+            "create-memory: mkdir /c/memory/glassbox-x",
+            "limit-memory-limit-in-bytes: /c/memory/glassbox-x/memory.limit_in_bytes = 67108864",
+            "limit-memory-memsw-limit-in-bytes: /c/memory/glassbox-x/memory.memsw.limit_in_bytes = 134217728",
+            "create-devices: mkdir /c/devices/glassbox-x",
+            "devices: 12 rules V1 /c/devices/glassbox-x",
+            "create-pids: mkdir /c/pids/glassbox-x",
+            "limit-pids-max: /c/pids/glassbox-x/pids.max = 100",
         ]
     );
     assert_eq!(plan.clone_into, None);
     let Some(Op::JoinCgroup { files }) = plan.join_by_runtime() else { panic!() };
     assert_eq!(files.len(), 5);
-    assert_eq!(files[0], "/c/cpu,cpuacct/glassbox/x/cgroup.procs");
+    assert_eq!(files[0], "/c/cpu,cpuacct/glassbox-x/cgroup.procs");
     let Some(Op::JoinCgroup { files }) = plan.join_by_init() else { panic!() };
-    assert_eq!(files[4], "/c/pids/glassbox/x/tasks");
+    assert_eq!(files[4], "/c/pids/glassbox-x/tasks");
 }
 
 #[test]
@@ -117,7 +116,7 @@ fn hierarchies_without_a_purpose_are_left_out() {
     let made: Vec<_> = plan.before_clone.iter().map(|s| s.0.as_str()).collect();
     assert_eq!(made, ["create-cpu-cpuacct", "create-memory", "create-devices", "devices", "create-pids"]);
     let apart = facts(&[(CgroupVersion::V1, "/c/cpu", "cpu"), (CgroupVersion::V1, "/c/cpuacct", "cpuacct")]);
-    assert_eq!(cgroup_ops(&apart, "x", &Resources::default()).unwrap().join, ["/c/cpuacct/glassbox/x"]);
+    assert_eq!(cgroup_ops(&apart, "x", &Resources::default()).unwrap().join, ["/c/cpuacct/glassbox-x"]);
     let limited = Resources { cpu_quota: Some(quota(1.0)), ..Resources::default() };
     assert_eq!(cgroup_ops(&apart, "x", &limited).unwrap().join.len(), 2);
 }
@@ -140,13 +139,13 @@ fn devices_without_the_v1_controller_go_to_the_unified_hierarchy() {
     assert_eq!(
         lines(&plan),
         [
-            "create-memory: mkdir /c/memory/glassbox/x",
-            "create-unified: mkdir /c/unified/glassbox/x",
-            "devices: 12 rules V2 /c/unified/glassbox/x",
+            "create-memory: mkdir /c/memory/glassbox-x",
+            "create-unified: mkdir /c/unified/glassbox-x",
+            "devices: 12 rules V2 /c/unified/glassbox-x",
         ]
     );
-    assert_eq!(plan.clone_into.as_deref(), Some("/c/unified/glassbox/x"));
-    assert_eq!(plan.join, ["/c/memory/glassbox/x"]);
+    assert_eq!(plan.clone_into.as_deref(), Some("/c/unified/glassbox-x"));
+    assert_eq!(plan.join, ["/c/memory/glassbox-x"]);
 }
 
 fn everything_but_limits() -> Resources {
@@ -206,6 +205,6 @@ fn resources_come_from_a_runtime_specification() {
     let plan = cgroup_ops(&facts(&[V2]), "x", &r).unwrap();
     assert!(
         lines(&plan)
-            .contains(&"limit-memory-swap-max: /sys/fs/cgroup/glassbox/x/memory.swap.max = max".into())
+            .contains(&"limit-memory-swap-max: /sys/fs/cgroup/glassbox-x/memory.swap.max = max".into())
     );
 }

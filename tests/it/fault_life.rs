@@ -63,7 +63,7 @@ const LONG: &str = "echo mine > /mine; echo begun; exec sleep 1000";
 fn a_command_dies_with_its_killed_runtime_and_keeps_what_it_wrote() {
     let sandbox = Sandbox::root();
     sandbox.glassbox(&["run", "--rm", "box", "true"]).expect(0);
-    let mut before = sandbox.host();
+    let mut before = sandbox.settled_host();
     for (n, options) in [
         &["--name", "c0"][..],
         &["--name", "c1", "--network", "none", "-u", "1000:1000", "--workdir", "/tmp"],
@@ -201,6 +201,7 @@ fn repairs_at_the_same_time_share_the_work_and_leave_the_living_alone() {
     let living = Begun::new(&sandbox, &["--name", "living"], script);
     running_pid(&sandbox);
     let before = sandbox.host();
+    assert!(!before.cgroups.is_empty() && !before.processes.is_empty(), "{before:#?}");
     for _ in 0..4 {
         for step in ["network.create-veth", "exec.exec", "exit.undo-allocate-address"] {
             sandbox.glassbox(&["run", "--rm", "--kill-at", step, "box", "true"]).expect(137);

@@ -1,7 +1,6 @@
 //! Recordings of one command are the same but for what carries its kind.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use glassbox::trace::{Event, redact};
 
@@ -40,41 +39,10 @@ fn same(first: &[String], second: &[String]) {
     assert_eq!(first.len(), second.len());
 }
 
-/// While this lives, the containers' common parent exists in every hierarchy:
-/// whether a run has to make it depends on what else runs on the host.
-struct Neighbour(Vec<PathBuf>);
-
-impl Neighbour {
-    fn new() -> Neighbour {
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-        let points = mounts.lines().filter(|l| l.contains(" - cgroup")).filter_map(|l| l.split(' ').nth(4));
-        let own = format!("glassbox/test-{}-{:?}", std::process::id(), std::thread::current().id());
-        let mut made = Vec::new();
-        for dir in points.map(|p| Path::new(p).join(&own)) {
-            // Another container's end may take the parent away in between.
-            if (0..100).any(|_| fs::create_dir_all(&dir).is_ok()) {
-                made.push(dir);
-            }
-        }
-        Neighbour(made)
-    }
-}
-
-impl Drop for Neighbour {
-    fn drop(&mut self) {
-        for dir in &self.0 {
-            let _ = fs::remove_dir(dir);
-            if let Some(parent) = dir.parent() {
-                let _ = fs::remove_dir(parent);
-            }
-        }
-    }
-}
-
 #[test]
 #[ignore = "root"]
 fn two_runs_of_one_command_differ_only_in_what_carries_a_kind() {
-    let (sandbox, _neighbour) = (Sandbox::root(), Neighbour::new());
+    let sandbox = Sandbox::root();
     // The first run makes the image's layers and the network.
     sandbox.glassbox(&["run", "--rm", "box", "true"]).expect(0);
     // One name, as the command line stands in the recording.
@@ -93,7 +61,6 @@ fn two_runs_of_one_command_differ_only_in_what_carries_a_kind() {
 #[test]
 #[ignore = "root"]
 fn deterministic_runs_in_two_stores_are_the_same() {
-    let _neighbour = Neighbour::new();
     let sandboxes = [Sandbox::root(), Sandbox::root()];
     let [first, second] = sandboxes.each_ref().map(|sandbox| {
         sandbox.glassbox(&["--deterministic", "run", "--rm", "box", "true"]).expect(0);

@@ -199,8 +199,9 @@ impl Sandbox {
         let Some(key) = self.key() else { return all };
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         for mount in mounts.lines().filter(|l| l.contains(" - cgroup")).filter_map(|l| l.split(' ').nth(4)) {
-            let parent = Path::new(mount).join("glassbox");
-            all.extend(names(&parent).into_iter().filter(|n| n.starts_with(&key)).map(|n| parent.join(n)));
+            let own = format!("{}{key}-", glassbox::plan::cgroup::PREFIX);
+            let mount = Path::new(mount);
+            all.extend(names(mount).into_iter().filter(|n| n.starts_with(&own)).map(|n| mount.join(n)));
         }
         all
     }

@@ -28,7 +28,7 @@ fn load(store: &Store, input: File, unpack: bool) -> Result<Vec<Loaded>, ImageEr
         let blobs: Vec<&str> = digests.iter().map(|l| l.blob.digest().as_ref()).collect();
         let chains: Vec<&str> = digests.iter().map(|l| l.chain_id.as_str()).collect();
         let mut remove = |path: &std::path::Path| crate::image::layers::remove_tree(path);
-        store.discard(&blobs, &chains, &Default::default(), &mut remove)?;
+        store.discard(&blobs, &chains, &|| Ok(Default::default()), &mut remove)?;
         return Err(error);
     }
     Incoming::name_all(store, &images)?;

@@ -17,7 +17,7 @@ mod unpack;
 mod verify;
 
 pub use decompress::{Compression, open as decompress};
-pub use place::sweep_unfinished;
+pub use place::{sweep_unfinished, unpacking};
 pub use remove::remove_tree;
 pub use unpack::{Converted, Declared, Hidden, Unpacked, unpack, unpack_from, unpack_tar};
 pub use verify::{verify, verify_from};

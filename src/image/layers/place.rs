@@ -104,6 +104,15 @@ pub fn sweep_unfinished(dest: &Path) -> Result<(), ImageError> {
     Ok(())
 }
 
+/// Whether something is being unpacked in this directory now.
+pub fn unpacking(parent: &Path) -> bool {
+    let unfinished = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    unfinished.filter(|e| e.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes())).any(|e| {
+        // Gone in the meantime is not alive.
+        matches!(lock(&e.path(), FlockOperation::NonBlockingLockExclusive), Err(ImageError::Io { errno, .. }) if errno == crate::kernel::Errno::EAGAIN)
+    })
+}
+
 fn lock(dir: &Path, how: FlockOperation) -> Result<File, ImageError> {
     let file = File::open(dir).map_err(|e| ImageError::io("open", dir, e))?;
     fs::flock(&file, how).map_err(|e| ImageError::io("lock", dir, e))?;

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use oci_spec::image::{Descriptor, Digest, ImageIndex, MediaType};
+use oci_spec::image::{Descriptor, Digest, ImageConfiguration, ImageIndex, MediaType};
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
-use super::{IMAGE_ID, REF_NAME, Store, annotation};
+use super::{CREATED, IMAGE_ID, REF_NAME, SIZE, Store, annotation};
+use crate::image::manifest::{Document, ManifestError, parse};
 use crate::image::{ImageError, Reference, digest};
 
 /// An image whose content is staged and verified.
@@ -23,9 +24,10 @@ pub struct NewImage {
     pub references: Vec<Reference>,
 }
 
-/// What was moved into place, to be taken back if a later move fails.
+/// What was moved into place, by its digest, to be taken back if a later move
+/// fails.
 #[derive(Default)]
-struct Moved(Vec<PathBuf>);
+struct Moved(Vec<(String, PathBuf)>);
 
 impl Store {
     /// Moves staged blobs and layers into place and names the images, all or
@@ -44,7 +46,9 @@ impl Store {
         let mut moved = Moved::default();
         let done = self.add_locked(blobs, layers, images, &mut moved);
         if done.is_err() {
-            for path in moved.0.iter().rev() {
+            // Another process may have seen it there by now.
+            let leased = self.leased();
+            for (_, path) in moved.0.iter().rev().filter(|(name, _)| !leased.contains(name)) {
                 let _ = crate::image::layers::remove_tree(path);
             }
         }
@@ -58,13 +62,14 @@ impl Store {
         images: &[NewImage],
         moved: &mut Moved,
     ) -> Result<(), ImageError> {
+        self.note_unsynced(blobs.iter().chain(layers).map(|(name, _)| name.as_str()))?;
         for (blob, from) in blobs {
-            self.move_in(from, &self.blob(blob)?, moved)?;
+            self.move_in(blob, from, &self.blob(blob)?, moved)?;
         }
         for (chain_id, from) in layers {
-            self.move_in(from, &self.layer_place(chain_id)?, moved)?;
+            self.move_in(chain_id, from, &self.layer_place(chain_id)?, moved)?;
             if self.link_short(chain_id)? {
-                moved.0.push(self.root().join(Store::short_name(chain_id)));
+                moved.0.push((chain_id.clone(), self.root().join(Store::short_name(chain_id))));
             }
         }
         let mut index = self.index()?;
@@ -76,10 +81,11 @@ impl Store {
                     &format!("blobs/sha256/{}", digest::hex(&manifest).unwrap_or_default()),
                     &image.manifest,
                 )?;
-                moved.0.push(path);
+                moved.0.push((manifest.clone(), path));
             }
+            let notes = self.notes(&manifest, image)?;
             let names: Vec<String> = image.references.iter().map(Reference::to_string).collect();
-            name_image(&mut index, &manifest, image, &names)?;
+            name_image(&mut index, &manifest, image, &notes, &names)?;
         }
         self.write_index(&index)
     }
@@ -92,10 +98,33 @@ impl Store {
         self.write("index.json", &text)
     }
 
-    fn move_in(&self, from: &Path, to: &Path, moved: &mut Moved) -> Result<(), ImageError> {
+    /// What the index notes of an image, so that a list of all images opens none
+    /// of them. A manifest whose content is not all here gets no name.
+    fn notes(&self, manifest: &str, image: &NewImage) -> Result<HashMap<String, String>, ImageError> {
+        let bad = |error| ImageError::Manifest { what: manifest.to_owned(), error };
+        let parsed = match parse(&image.manifest, Some(&image.media_type)).map_err(bad)? {
+            Document::Manifest(parsed) => parsed,
+            Document::Index(_) => return Err(bad(ManifestError::Ambiguous)),
+        };
+        for descriptor in parsed.layers.iter().chain([&parsed.config]) {
+            let path = self.blob(descriptor.digest().as_ref())?;
+            if !path.exists() {
+                let reason = "the file is missing, though a manifest names it".into();
+                return Err(ImageError::Damaged { path, reason });
+            }
+        }
+        let config: ImageConfiguration = self.json_blob(&image.id)?;
+        let size: u64 = parsed.layers.iter().map(Descriptor::size).sum();
+        let mut notes =
+            HashMap::from([(IMAGE_ID.to_owned(), image.id.clone()), (SIZE.to_owned(), size.to_string())]);
+        notes.extend(config.created().clone().map(|created| (CREATED.to_owned(), created)));
+        Ok(notes)
+    }
+
+    fn move_in(&self, name: &str, from: &Path, to: &Path, moved: &mut Moved) -> Result<(), ImageError> {
         match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
             Ok(()) => {
-                moved.0.push(to.to_owned());
+                moved.0.push((name.to_owned(), to.to_owned()));
                 Ok(())
             }
             Err(Errno::EXIST) => Ok(()),
@@ -111,17 +140,17 @@ impl Store {
         let name = name.clone().or_latest();
         let _lock = self.lock()?;
         let mut index = self.index()?;
-        let manifest = self.find(&index, image)?.digest().to_string();
+        let found = self.find(&index, image)?.clone();
+        let manifest = found.digest().to_string();
         let bytes = super::disk::read(&self.blob(&manifest)?)?.unwrap_or_default();
-        let parsed: oci_spec::image::ImageManifest = self.json_blob(&manifest)?;
-        let media_type = parsed.media_type().clone().unwrap_or(MediaType::ImageManifest).to_string();
         let new = NewImage {
             manifest: bytes,
-            media_type,
-            id: parsed.config().digest().to_string(),
+            media_type: found.media_type().to_string(),
+            id: self.id_of(&found)?,
             references: vec![name.clone()],
         };
-        name_image(&mut index, &manifest, &new, &[name.to_string()])?;
+        let notes = self.notes(&manifest, &new)?;
+        name_image(&mut index, &manifest, &new, &notes, &[name.to_string()])?;
         self.write_index(&index)
     }
 }
@@ -132,6 +161,7 @@ fn name_image(
     index: &mut ImageIndex,
     manifest: &str,
     image: &NewImage,
+    notes: &HashMap<String, String>,
     names: &[String],
 ) -> Result<(), ImageError> {
     let digest: Digest = manifest.parse().map_err(|e: oci_spec::OciSpecError| ImageError::Damaged {
@@ -144,7 +174,7 @@ fn name_image(
             image.manifest.len() as u64,
             digest.clone(),
         );
-        let mut notes = HashMap::from([(IMAGE_ID.to_owned(), image.id.clone())]);
+        let mut notes = notes.clone();
         notes.extend(name.map(|n| (REF_NAME.to_owned(), n.clone())));
         descriptor.set_annotations(Some(notes));
         descriptor

@@ -78,6 +78,7 @@ impl Store {
             .map_err(|e| self.writing("open", &path, e))?;
         rustix::fs::flock(&file, FlockOperation::LockExclusive)
             .map_err(|e| ImageError::io("lock", &path, e))?;
+        self.recover()?;
         Ok(Lock { _file: file })
     }
 

@@ -7,22 +7,30 @@
 //! l/SHORT -> ../layers/CHAIN-ID-HEX/diff        short names for mount options
 //! tmp/                                          unfinished work, locked while alive
 //! lock                                          held while index.json changes
+//! pins                                          shared by those who make containers
+//! unsynced                                      what a power failure may take away
 //! ```
 //!
-//! Every file appears by rename, complete. Readers take no lock.
+//! Every file appears by rename, complete. Readers take no lock. How content is
+//! kept from the collector of garbage is told in `collect.rs`; what happens when
+//! the power fails, in `durable.rs`.
 
 mod add;
+mod collect;
 pub(crate) mod disk;
+mod durable;
 mod remove;
 mod resolve;
 mod staging;
 
 use std::path::{Path, PathBuf};
 
-use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest};
+use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex};
 
+use crate::image::manifest::{self, Manifest, Matcher};
 use crate::image::{Image, ImageError, Layer, digest};
 pub use add::NewImage;
+pub use collect::{Collected, InUse, Pin};
 pub use remove::Removed;
 pub use resolve::Listed;
 pub use staging::Staging;
@@ -32,6 +40,11 @@ pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// Annotation of a descriptor in `index.json`: the digest of the config, so
 /// that an image is found by its id without opening every manifest.
 pub const IMAGE_ID: &str = "glassbox.image.id";
+/// Annotation of a descriptor in `index.json`: when the image was made, as its
+/// config says, RFC 3339.
+pub const CREATED: &str = "org.opencontainers.image.created";
+/// Annotation of a descriptor in `index.json`: bytes of all layers as stored.
+pub const SIZE: &str = "glassbox.image.size";
 
 /// A store. Cheap: only its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,12 +59,14 @@ impl Store {
         Store { root: root.into() }
     }
 
-    /// The store that a layer's directory belongs to, from
-    /// `ROOT/layers/HEX/diff`.
-    pub fn of_layer_dir(dir: &Path) -> Option<Self> {
-        let layers = dir.parent()?.parent()?;
-        (dir.ends_with("diff") && layers.ends_with("layers"))
-            .then(|| Store::open(layers.parent().unwrap_or(Path::new("/"))))
+    /// The store that a layer's directory belongs to and the layer's chain ID,
+    /// from `ROOT/layers/HEX/diff`.
+    pub fn of_layer_dir(dir: &Path) -> Option<(Self, String)> {
+        let place = dir.parent()?;
+        let layers = place.parent()?;
+        let chain_id = format!("sha256:{}", place.file_name()?.to_str()?);
+        (dir.ends_with("diff") && layers.ends_with("layers") && digest::hex(&chain_id).is_some())
+            .then(|| (Store::open(layers.parent().unwrap_or(Path::new("/"))), chain_id))
     }
 
     /// Its directory.
@@ -103,7 +118,7 @@ impl Store {
     /// # Errors
     /// See [`crate::image::layers::unpack`].
     pub fn unpack(&self, layer: &Layer) -> Result<crate::image::layers::Unpacked, ImageError> {
-        self.prepare()?;
+        self.expect_tree(&layer.chain_id)?;
         let limits = crate::image::layers::Limits::for_blob(layer.size);
         let blob = self.blob(&layer.blob)?;
         let done =
@@ -114,33 +129,42 @@ impl Store {
 
     /// The image that a manifest describes, read from the store.
     pub(crate) fn image(&self, reference: &str, manifest_digest: &str) -> Result<Image, ImageError> {
-        let manifest: ImageManifest = self.json_blob(manifest_digest)?;
-        let id = manifest.config().digest().to_string();
+        let (manifest_digest, manifest) = self.manifest(manifest_digest)?;
+        let id = manifest.config.digest().to_string();
         let config: ImageConfiguration = self.json_blob(&id)?;
         let layers = self.layers(&id, &manifest, &config)?;
-        Ok(Image {
-            reference: reference.to_owned(),
-            id,
-            manifest: manifest_digest.to_owned(),
-            config,
-            layers,
-        })
+        Ok(Image { reference: reference.to_owned(), id, manifest: manifest_digest, config, layers })
+    }
+
+    /// A manifest and its digest; another tool may have put an index there, of
+    /// which this machine's image is taken.
+    pub(crate) fn manifest(&self, name: &str) -> Result<(String, Manifest), ImageError> {
+        let bytes = self.bytes_of(name)?;
+        let mut fetch = |inner: &Descriptor| self.bytes_of(inner.digest().as_ref());
+        let chosen = manifest::resolve(name, bytes, None, &Matcher::host(), &mut fetch);
+        match chosen {
+            Ok(chosen) => Ok((chosen.digest, chosen.manifest)),
+            Err(ImageError::Manifest { error, .. }) => {
+                Err(ImageError::Damaged { path: self.blob(name)?, reason: error.to_string() })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn layers(
         &self,
         id: &str,
-        manifest: &ImageManifest,
+        manifest: &Manifest,
         config: &ImageConfiguration,
     ) -> Result<Vec<Layer>, ImageError> {
         let diff_ids = config.rootfs().diff_ids();
-        if diff_ids.len() != manifest.layers().len() {
+        if diff_ids.len() != manifest.layers.len() {
             return Err(ImageError::Damaged {
                 path: self.blob(id)?,
                 reason: format!(
                     "the config names {} layers, the manifest {}",
                     diff_ids.len(),
-                    manifest.layers().len()
+                    manifest.layers.len()
                 ),
             });
         }
@@ -152,7 +176,7 @@ impl Store {
             .map(|h| h.created_by().clone().unwrap_or_default());
         let chain = digest::chain_ids(diff_ids);
         let mut layers = Vec::with_capacity(chain.len());
-        for ((descriptor, diff_id), chain_id) in manifest.layers().iter().zip(diff_ids).zip(chain) {
+        for ((descriptor, diff_id), chain_id) in manifest.layers.iter().zip(diff_ids).zip(chain) {
             let dir = self.layer_dir(&chain_id)?;
             layers.push(Layer {
                 blob: descriptor.digest().to_string(),
@@ -169,12 +193,19 @@ impl Store {
     }
 
     pub(crate) fn json_blob<T: serde::de::DeserializeOwned>(&self, blob: &str) -> Result<T, ImageError> {
+        let text = self.bytes_of(blob)?;
+        serde_json::from_slice(&text).map_err(|e| ImageError::Damaged {
+            path: self.blob(blob).unwrap_or_default(),
+            reason: e.to_string(),
+        })
+    }
+
+    fn bytes_of(&self, blob: &str) -> Result<Vec<u8>, ImageError> {
         let path = self.blob(blob)?;
-        let text = disk::read(&path)?.ok_or_else(|| ImageError::Damaged {
-            path: path.clone(),
+        disk::read(&path)?.ok_or_else(|| ImageError::Damaged {
+            path,
             reason: "the file is missing, though the index or a manifest names it".into(),
-        })?;
-        serde_json::from_slice(&text).map_err(|e| ImageError::Damaged { path, reason: e.to_string() })
+        })
     }
 
     pub(crate) fn index(&self) -> Result<ImageIndex, ImageError> {
@@ -189,5 +220,7 @@ pub(crate) fn annotation<'a>(descriptor: &'a Descriptor, key: &str) -> Option<&'
     descriptor.annotations().as_ref()?.get(key).map(String::as_str)
 }
 
+#[cfg(test)]
+mod collect_tests;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,9 +1,9 @@
 //! From what the user writes to an image. On the path of every run: reads the
 //! index, one manifest and one config, nothing else.
 
-use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest};
+use oci_spec::image::{Descriptor, ImageIndex};
 
-use super::{IMAGE_ID, REF_NAME, Store, annotation};
+use super::{CREATED, IMAGE_ID, REF_NAME, SIZE, Store, annotation};
 use crate::image::reference::ReferenceError;
 use crate::image::{Image, ImageError, Reference};
 
@@ -29,6 +29,10 @@ impl Store {
     /// [`ImageError::Reference`], [`ImageError::Unknown`], [`ImageError::Ambiguous`],
     /// or what is wrong with the store's files.
     pub fn resolve(&self, text: &str) -> Result<Image, ImageError> {
+        if self.is_doubtful() {
+            // Taking the lock mends it. Who may not write reads what there is.
+            let _ = self.lock();
+        }
         let index = self.index()?;
         let found = self.find(&index, text)?;
         let digest = found.digest().to_string();
@@ -44,22 +48,36 @@ impl Store {
     /// # Errors
     /// What is wrong with the store's files.
     pub fn list(&self) -> Result<Vec<Listed>, ImageError> {
-        let mut all = Vec::new();
-        for descriptor in self.index()?.manifests() {
-            let manifest: ImageManifest = self.json_blob(descriptor.digest().as_ref())?;
-            let config: ImageConfiguration = self.json_blob(manifest.config().digest().as_ref())?;
-            all.push(Listed {
-                reference: annotation(descriptor, REF_NAME).and_then(|n| Reference::parse(n).ok()),
-                id: manifest.config().digest().to_string(),
-                manifest: descriptor.digest().to_string(),
-                created: config.created().clone(),
-                size: manifest.layers().iter().map(Descriptor::size).sum(),
-            });
-        }
+        let mut all: Vec<Listed> = self.index()?.manifests().iter().map(|d| self.listed(d)).collect();
         all.sort_by(|a, b| {
             (a.reference.is_none(), &a.reference, &a.id).cmp(&(b.reference.is_none(), &b.reference, &b.id))
         });
         Ok(all)
+    }
+
+    /// From the notes in the index; what another tool put there lacks them, and
+    /// is read. What cannot be read is listed too, so that it can be removed.
+    fn listed(&self, descriptor: &Descriptor) -> Listed {
+        let manifest = descriptor.digest().to_string();
+        let name = annotation(descriptor, REF_NAME);
+        let mut listed = Listed {
+            reference: name.and_then(|n| Reference::parse(n).ok()),
+            id: annotation(descriptor, IMAGE_ID).unwrap_or(&manifest).to_owned(),
+            created: annotation(descriptor, CREATED).map(str::to_owned),
+            size: 0,
+            manifest,
+        };
+        match annotation(descriptor, SIZE).and_then(|size| size.parse().ok()) {
+            Some(size) => listed.size = size,
+            None => {
+                if let Ok(image) = self.image("", &listed.manifest) {
+                    listed.id = image.id;
+                    listed.created = image.config.created().clone();
+                    listed.size = image.layers.iter().map(|l| l.size).sum();
+                }
+            }
+        }
+        listed
     }
 
     /// The descriptor of what the user names.
@@ -122,8 +140,8 @@ impl Store {
         if let Some(id) = annotation(descriptor, IMAGE_ID) {
             return Ok(id.to_owned());
         }
-        let manifest: ImageManifest = self.json_blob(descriptor.digest().as_ref())?;
-        Ok(manifest.config().digest().to_string())
+        let (_, manifest) = self.manifest(descriptor.digest().as_ref())?;
+        Ok(manifest.config.digest().to_string())
     }
 }
 

@@ -44,6 +44,12 @@ impl Store {
     pub fn stage(&self) -> Result<Staging, ImageError> {
         let _lock = self.lock()?;
         self.sweep();
+        self.settle_on_disk()?;
+        self.stage_locked()
+    }
+
+    /// The same for who holds the store's lock.
+    pub(super) fn stage_locked(&self) -> Result<Staging, ImageError> {
         let tmp = self.root().join("tmp");
         let dir = tempfile::Builder::new()
             .prefix("stage-")
@@ -68,6 +74,8 @@ impl Store {
     ) -> Result<(), ImageError> {
         // Under the lock: a collector at work has either read it or is done.
         let _lock = self.lock()?;
+        let digests: Vec<&str> = digests.into_iter().collect();
+        self.note_unsynced(digests.iter().copied())?;
         let text: String = digests.into_iter().flat_map(|d| [d, "\n"]).collect();
         let path = stage.path().join(LEASES);
         std::fs::write(&path, text).map_err(|e| self.writing("write", &path, e))
@@ -115,7 +123,7 @@ impl Store {
     }
 
     /// Removes staging directories whose process is gone. The store is locked.
-    fn sweep(&self) {
+    pub(super) fn sweep(&self) {
         for (path, dir) in self.stages() {
             if rustix::fs::flock(&dir, FlockOperation::NonBlockingLockExclusive).is_ok() {
                 let _ = remove_tree(&path);

@@ -4,6 +4,7 @@
 //! root were `/`, and then used through the descriptor.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::rc::Rc;
 
 use rustix::fs::OFlags;
 
@@ -69,18 +70,32 @@ pub fn open(state: &mut State, rec: &mut Recorder, path: &str, missing: Missing)
 }
 
 /// Opens the directory that a new entry goes into, and gives the entry's name.
+/// The same directory as the last time is still open: see [`forget`].
 pub fn open_parent<'p>(
     state: &mut State,
     rec: &mut Recorder,
     path: &'p str,
-) -> Result<(OwnedFd, &'p str), Failure> {
+) -> Result<(Rc<OwnedFd>, &'p str), Failure> {
     let below = relative(state, path)?;
     let (above, name) = below.rsplit_once('/').unwrap_or((".", below));
     if matches!(name, "." | "..") {
         return Err(Failure::new(format!("make {path}: it has no name of its own"), None));
     }
+    if let Some((open, dir)) = &state.dir
+        && open == above
+    {
+        return Ok((dir.clone(), name));
+    }
     let root = root(state, rec)?;
-    Ok((dir_or_made(rec, root, above)?, name))
+    let dir = Rc::new(dir_or_made(rec, root, above)?);
+    state.dir = Some((above.to_owned(), dir.clone()));
+    Ok((dir, name))
+}
+
+/// To be called when something is mounted: it may stand over the directory that
+/// is still open.
+pub fn forget(state: &mut State) {
+    state.dir = None;
 }
 
 fn dir_or_made(rec: &mut Recorder, root: &OwnedFd, below: &str) -> Result<OwnedFd, Failure> {

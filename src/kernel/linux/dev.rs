@@ -2,7 +2,7 @@
 
 use rustix::fs::Mode;
 
-use super::beneath::open_parent;
+use super::beneath::{self, open_parent};
 use super::calls::{self, fail, fd_value};
 use super::cx::Cx;
 use super::mount_options::MountOptions;
@@ -51,6 +51,7 @@ pub fn apply(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failur
                 Err(Errno::EPERM) => {
                     let host = format!("/dev/{name}");
                     let options = MountOptions::parse::<&str>(&[]);
+                    beneath::forget(state);
                     super::mounts::bind(state, cx.rec, &host, path, false, &options)?;
                 }
                 Err(e) => return Err(Failure::new(format!("make node {path}"), Some(e))),

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::cx::Cx;
 use super::evidence;
 use super::state::State;
-use super::{cgroup, clone, dev, files, images, layers, mounts, net, security, terminal, union};
+use super::{beneath, cgroup, clone, dev, files, images, layers, mounts, net, security, terminal, union};
 use crate::kernel::{Applied, Failure, StepFailure, Watch};
 use crate::plan::Op;
 use crate::trace::Fact;
@@ -48,7 +48,10 @@ pub fn apply(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failur
         | Op::PivotRoot { .. }
         | Op::RemountRootReadonly
         | Op::MaskPath { .. }
-        | Op::ReadonlyPath { .. } => mounts::apply(op, cx, state),
+        | Op::ReadonlyPath { .. } => {
+            beneath::forget(state);
+            mounts::apply(op, cx, state)
+        }
         Op::MakeNode { .. } | Op::MakeSymlink { .. } | Op::SetHostname { .. } => dev::apply(op, cx, state),
         Op::OpenTerminal => terminal::open(cx, state),
         Op::SetRlimits { .. }

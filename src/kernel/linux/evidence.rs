@@ -28,7 +28,7 @@ pub fn of(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
         Op::AttachRootfs { target } | Op::Mount { target, .. } | Op::Bind { target, .. } => {
             mounts("self", |at| at == here(target))
         }
-        Op::MaskPath { path } | Op::ReadonlyPath { path } => mounts("self", |at| at == here(path)),
+        Op::MaskPath { path } | Op::ReadonlyPath { path } => answers(path),
         Op::MakeMountsPrivate | Op::RemountRootReadonly => mounts("self", |at| at == "/"),
         Op::PivotRoot { .. } => mounts("self", |_| true),
         Op::Clone { namespaces, .. } => match cx.init_pid() {
@@ -132,6 +132,39 @@ pub fn made(path: &str) -> Vec<Fact> {
     };
     let text = format!("{kind}, mode 0{:o}, owner {}:{}", stat.st_mode & 0o7777, stat.st_uid, stat.st_gid);
     vec![fact("stat(2)", path, Value::Text(text))]
+}
+
+/// What answers at a path now: what it is, on what kind of file system, with
+/// which flags. A container has a dozen such paths; mountinfo would list every
+/// mount for each.
+fn answers(path: &str) -> Vec<Fact> {
+    let mut facts = made(path);
+    if let Ok(fs) = rustix::fs::statfs(path) {
+        let kind = match fs.f_type as u64 {
+            0x9fa0 => "proc".to_owned(),
+            0x0102_1994 => "tmpfs".to_owned(),
+            0x6265_6572 => "sysfs".to_owned(),
+            0x794c_7630 => "overlay".to_owned(),
+            other => format!("{other:#x}"),
+        };
+        let text = format!("{} {kind}", mount_flags(fs.f_flags as u64));
+        facts.push(fact("statfs(2)", path, Value::Text(text)));
+    }
+    facts
+}
+
+/// The flags of statfs(2) in the words and the order of mountinfo.
+fn mount_flags(flags: u64) -> String {
+    let words = [
+        (2, "nosuid"),
+        (4, "nodev"),
+        (8, "noexec"),
+        (1024, "noatime"),
+        (2048, "nodiratime"),
+        (4096, "relatime"),
+    ];
+    let set = words.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, word)| *word);
+    std::iter::once(if flags & 1 != 0 { "ro" } else { "rw" }).chain(set).collect::<Vec<_>>().join(",")
 }
 
 /// A union that no mountinfo shows yet: what file system it is, and what is in

@@ -64,7 +64,7 @@ fn run(init: &mut Init) {
             let op = init.ops[next].clone();
             match step(init, &op, &mut rec, &mut slots) {
                 Ok(applied) if init.watch != Watch::Off && next + 1 < upto => {
-                    if init.channel.send(&Answer::Done(applied), None).is_err() {
+                    if init.channel.queue(&Answer::Done(applied)).is_err() {
                         return;
                     }
                 }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::state::State;
+use crate::image::Store;
 use crate::image::layers::{self as image, Limits};
 use crate::image::{changes, digest};
 use crate::kernel::{Errno, Failure};
@@ -47,7 +48,11 @@ pub fn apply(op: &Op, state: &mut State) -> Result<bool, Failure> {
             let (blob, limits) = (blob(store, packed)?, Limits::for_blob(*size));
             // The one place that unpacks: the image room does it, resolving
             // every name beneath the tree's own directory.
-            let done = image::unpack(&blob, media_type, diff_id, Path::new(dir), &limits)?;
+            let tree = Path::new(dir);
+            if let Some((store, chain_id)) = Store::of_layer_dir(tree).filter(|_| !tree.exists()) {
+                store.expect_tree(&chain_id)?;
+            }
+            let done = image::unpack(&blob, media_type, diff_id, tree, &limits)?;
             let existed = done.existed;
             state.unpacked = (!existed).then_some(done);
             Ok(existed)

@@ -6,6 +6,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -43,26 +44,59 @@ pub enum Answer {
 pub struct Channel {
     fd: OwnedFd,
     passed: Option<OwnedFd>,
+    /// Read and not yet taken apart: one call may bring many messages.
+    read: Vec<u8>,
+    /// Said and not yet sent, since when.
+    queued: Vec<u8>,
+    since: Option<Instant>,
 }
 
 /// Larger than any answer: the evidence of one step.
 const LIMIT: usize = 64 << 20;
 
+/// How long a queued message waits at most for the next one to be said.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+/// Bytes asked for beyond what is needed.
+const ROOM: usize = 4 << 10;
+
 impl Channel {
     /// Both ends: the runtime's and init's.
     pub fn pair() -> Result<(Channel, Channel), Errno> {
         let (a, b) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        Ok((Channel { fd: a, passed: None }, Channel { fd: b, passed: None }))
+        Ok((Channel::of(a), Channel::of(b)))
     }
 
-    /// Sends one message, with a descriptor if given.
-    pub fn send<T: Serialize>(&self, message: &T, fd: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
-        let mut frame = vec![0; 4];
-        serde_json::to_writer(&mut frame, message).map_err(|_| Errno::EIO)?;
-        let length = u32::try_from(frame.len() - 4).map_err(|_| Errno::EFBIG)?;
-        frame[..4].copy_from_slice(&length.to_ne_bytes());
-        let mut rest = &frame[..];
-        let mut fd = fd;
+    fn of(fd: OwnedFd) -> Channel {
+        Channel { fd, passed: None, read: Vec::new(), queued: Vec::new(), since: None }
+    }
+
+    /// Says a message that can wait for company: each one that is sent wakes the
+    /// other side, which costs more than the message. It goes out with the next
+    /// that is sent, or when the oldest has waited for [`PATIENCE`].
+    pub fn queue<T: Serialize>(&mut self, message: &T) -> Result<(), Errno> {
+        self.append(message)?;
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if since.elapsed() < PATIENCE { Ok(()) } else { self.flush(None) }
+    }
+
+    /// Sends one message, with a descriptor if given, and what was queued before it.
+    pub fn send<T: Serialize>(&mut self, message: &T, fd: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
+        self.append(message)?;
+        self.flush(fd)
+    }
+
+    fn append<T: Serialize>(&mut self, message: &T) -> Result<(), Errno> {
+        let start = self.queued.len();
+        self.queued.extend([0; 4]);
+        serde_json::to_writer(&mut self.queued, message).map_err(|_| Errno::EIO)?;
+        let length = u32::try_from(self.queued.len() - start - 4).map_err(|_| Errno::EFBIG)?;
+        self.queued[start..start + 4].copy_from_slice(&length.to_ne_bytes());
+        Ok(())
+    }
+
+    fn flush(&mut self, mut fd: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
+        let mut rest = &self.queued[..];
         while !rest.is_empty() {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
             let mut control = SendAncillaryBuffer::new(&mut space);
@@ -79,24 +113,26 @@ impl Channel {
                 Err(e) => return Err(e.into()),
             }
         }
+        self.queued.clear();
+        self.since = None;
         Ok(())
     }
 
     /// Waits for one message; `None` when the other side closed.
     pub fn receive<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Errno> {
-        let mut length = [0; 4];
-        if !self.fill(&mut length)? {
+        if !self.have(4)? {
             return Ok(None);
         }
-        let length = u32::from_ne_bytes(length) as usize;
+        let length = u32::from_ne_bytes([self.read[0], self.read[1], self.read[2], self.read[3]]) as usize;
         if length > LIMIT {
             return Err(Errno::EFBIG);
         }
-        let mut body = vec![0; length];
-        if !self.fill(&mut body)? {
+        if !self.have(4 + length)? {
             return Ok(None);
         }
-        serde_json::from_slice(&body).map(Some).map_err(|_| Errno::EIO)
+        let message = serde_json::from_slice(&self.read[4..4 + length]).map_err(|_| Errno::EIO);
+        self.read.drain(..4 + length);
+        message.map(Some)
     }
 
     /// A descriptor that came with the last messages.
@@ -104,26 +140,33 @@ impl Channel {
         self.passed.take()
     }
 
-    fn fill(&mut self, mut buffer: &mut [u8]) -> Result<bool, Errno> {
-        while !buffer.is_empty() {
+    /// Reads until there are so many bytes; `false` when the other side closed before.
+    fn have(&mut self, bytes: usize) -> Result<bool, Errno> {
+        while self.read.len() < bytes {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
             let mut control = RecvAncillaryBuffer::new(&mut space);
-            let mut parts = [IoSliceMut::new(buffer)];
-            let got = match recvmsg(&self.fd, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
-                Ok(got) => got.bytes,
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(rustix::io::Errno::CONNRESET) => 0,
-                Err(e) => return Err(e.into()),
-            };
+            let start = self.read.len();
+            self.read.resize(start.max(bytes) + ROOM, 0);
+            let mut parts = [IoSliceMut::new(&mut self.read[start..])];
+            let got: Result<usize, Errno> =
+                match recvmsg(&self.fd, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
+                    Ok(got) => Ok(got.bytes),
+                    Err(rustix::io::Errno::INTR) => {
+                        self.read.truncate(start);
+                        continue;
+                    }
+                    Err(rustix::io::Errno::CONNRESET) => Ok(0),
+                    Err(e) => Err(e.into()),
+                };
+            self.read.truncate(start + got.unwrap_or(0));
             for message in control.drain() {
                 if let RecvAncillaryMessage::ScmRights(fds) = message {
                     self.passed = fds.into_iter().next().or(self.passed.take());
                 }
             }
-            if got == 0 {
+            if got? == 0 {
                 return Ok(false);
             }
-            buffer = &mut buffer[got..];
         }
         Ok(true)
     }
@@ -137,13 +180,15 @@ mod tests {
 
     #[test]
     fn messages_and_descriptors_arrive() {
-        let (mut a, b) = Channel::pair().unwrap();
+        let (mut a, mut b) = Channel::pair().unwrap();
         let file = tempfile::tempfile().unwrap();
         b.send(&Answer::Terminal, Some(file.as_fd())).unwrap();
+        b.queue(&Answer::Terminal).unwrap();
         b.send(&Answer::Done(Applied { micros: 7, ..Applied::default() }), None).unwrap();
         drop(b);
         assert!(matches!(a.receive().unwrap(), Some(Answer::Terminal)));
         assert!(a.take_passed().is_some());
+        assert!(matches!(a.receive().unwrap(), Some(Answer::Terminal)));
         assert!(matches!(a.receive().unwrap(), Some(Answer::Done(Applied { micros: 7, .. }))));
         assert!(a.receive::<Answer>().unwrap().is_none());
     }

@@ -3,6 +3,7 @@
 //! moment of clone3.
 
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 
 use crate::plan::{Op, Plan};
 
@@ -17,6 +18,9 @@ pub struct State {
     pub root: String,
     /// The new root, once it stands (`O_PATH`).
     pub root_fd: Option<OwnedFd>,
+    /// The directory below the new root that the last node or link was made in:
+    /// many are made in one.
+    pub dir: Option<(String, Rc<OwnedFd>)>,
     /// Init has the new root as its `/`.
     pub pivoted: bool,
     /// The union that is mounted nowhere yet.

@@ -1,7 +1,5 @@
 //! Making the container's directory in a hierarchy.
 
-use std::path::Path;
-
 use rustix::fs::{CWD, Mode, mkdirat};
 
 use super::files;
@@ -10,10 +8,6 @@ use crate::kernel::{Errno, Failure};
 use crate::plan::op::CgroupVersion;
 use crate::trace::Fact;
 
-/// Another container's end may remove the empty parent between two of our
-/// calls; it cannot do so forever.
-const TRIES: usize = 64;
-
 pub(super) fn create(
     rec: &mut Recorder,
     version: CgroupVersion,
@@ -21,26 +15,12 @@ pub(super) fn create(
     path: &str,
 ) -> Result<bool, Failure> {
     let cpuset = version == CgroupVersion::V1 && controllers.iter().any(|c| c == "cpuset");
-    let mut last = Errno::ENOENT;
-    for _ in 0..TRIES {
-        match make(rec, path, cpuset) {
-            Ok(made) => return Ok(!made),
-            // The parent is missing, or was removed before its child was there.
-            Err(Errno::ENOENT) => {
-                let parent = parent(path)?;
-                match make(rec, parent, cpuset) {
-                    Ok(_) | Err(Errno::ENOENT) => {}
-                    Err(errno) => return Err(files::failure(format!("make the cgroup {parent}"), errno)),
-                }
-            }
-            Err(errno) => {
-                last = errno;
-                break;
-            }
-        }
-    }
-    let failure = files::failure(format!("make the cgroup {path}"), last);
-    Err(match last {
+    let errno = match make(rec, path, cpuset) {
+        Ok(made) => return Ok(!made),
+        Err(errno) => errno,
+    };
+    let failure = files::failure(format!("make the cgroup {path}"), errno);
+    Err(match errno {
         Errno::ENOENT => {
             failure.hint("the hierarchy is not mounted there any more: see /proc/self/mountinfo")
         }
@@ -82,13 +62,6 @@ fn copy_cpuset(rec: &mut Recorder, path: &str) -> Result<(), Errno> {
         }
     }
     Ok(())
-}
-
-fn parent(path: &str) -> Result<&str, Failure> {
-    Path::new(path).parent().and_then(Path::to_str).filter(|p| p.len() > 1).ok_or_else(|| {
-        Failure::new(format!("make the cgroup {path}"), Some(Errno::EINVAL))
-            .hint("a cgroup's path is absolute and lies below a mounted hierarchy")
-    })
 }
 
 pub(super) fn evidence(version: CgroupVersion, path: &str) -> Vec<Fact> {

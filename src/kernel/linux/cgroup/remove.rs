@@ -1,6 +1,5 @@
 //! Removing the container's directory, and whatever still lives in it.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, CWD, unlinkat};
@@ -8,7 +7,6 @@ use rustix::fs::{AtFlags, CWD, unlinkat};
 use super::files;
 use crate::kernel::linux::recorder::{Recorder, zero};
 use crate::kernel::{Errno, Failure};
-use crate::plan::cgroup::PARENT;
 use crate::plan::op::CgroupVersion;
 use crate::trace::{Kind, Value};
 
@@ -16,15 +14,7 @@ use crate::trace::{Kind, Value};
 const DEADLINE: Duration = Duration::from_secs(10);
 
 pub(super) fn remove(rec: &mut Recorder, version: CgroupVersion, path: &str) -> Result<(), Failure> {
-    remove_by(rec, version, path, Instant::now() + DEADLINE)?;
-    // The last container takes the common parent along; others are in its way (EBUSY).
-    if let Some(parent) = Path::new(path).parent().filter(|p| p.ends_with(PARENT)).and_then(Path::to_str) {
-        match rmdir(rec, parent) {
-            Ok(()) | Err(Errno::ENOENT | Errno::EBUSY | Errno::ENOTEMPTY) => {}
-            Err(errno) => return Err(files::failure(format!("remove the empty cgroup {parent}"), errno)),
-        }
-    }
-    Ok(())
+    remove_by(rec, version, path, Instant::now() + DEADLINE)
 }
 
 fn remove_by(

@@ -192,7 +192,7 @@ fn cgroup_device_program_works_where_v2_is_mounted() {
     let Some(mount) = host().cgroups.into_iter().find(|m| m.version == CgroupVersion::V2) else {
         panic!("no cgroup2 is mounted here");
     };
-    let path = format!("{}/glassbox/{}", mount.mount, id("program"));
+    let path = format!("{}/{}{}", mount.mount, crate::plan::cgroup::PREFIX, id("program"));
     let version = CgroupVersion::V2;
     let allow = Op::AllowDevices { version, path: path.clone(), rules: default_devices() };
     let create = Op::CreateCgroup { version, controllers: Vec::new(), path: path.clone() };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use oci_spec::image::{Descriptor, Digest};
 
-use super::{Images, chain_of};
+use super::Images;
 use crate::container::record;
 use crate::image::intake::{Intake, Options, Wanted};
 use crate::image::layers::remove_tree;
@@ -66,13 +66,6 @@ pub fn take(index: u32, store: &Store, images: &mut Images) -> Result<bool, Fail
 
 /// Removes blobs and trees unless somebody needs them.
 pub fn discard(store: &Store, blobs: &[&str], chains: &[&str], rec: &mut Recorder) -> Result<(), Failure> {
-    let in_use: BTreeSet<String> = record::list(store.root())
-        .unwrap_or_default()
-        .into_iter()
-        .flatten()
-        .flat_map(|r| r.layers)
-        .filter_map(|dir| chain_of(&dir))
-        .collect();
     let mut remove = |path: &Path| {
         let args = || {
             vec![
@@ -88,5 +81,14 @@ pub fn discard(store: &Store, blobs: &[&str], chains: &[&str], rec: &mut Recorde
         rec.call("unlinkat", args, zero, || remove_tree(path).map_err(errno))
             .map_err(|e| ImageError::io("remove", path, e))
     };
-    store.discard(blobs, chains, &in_use, &mut remove).map_err(Failure::from)
+    store.discard(blobs, chains, &in_use(store), &mut remove).map_err(Failure::from)
+}
+
+/// The layers that containers were made from.
+fn in_use(store: &Store) -> impl Fn() -> Result<BTreeSet<String>, ImageError> {
+    let root = store.root().to_owned();
+    move || {
+        record::layers_in_use(&root)
+            .map_err(|e| ImageError::Damaged { path: record::containers_dir(&root), reason: e.to_string() })
+    }
 }

@@ -13,7 +13,7 @@ use super::cx::Cx;
 use super::state::State;
 use crate::image::archive::{Archive, Manifests};
 use crate::image::intake::{BlobSource, Intake, Outcome, Progress, Quiet, Wanted};
-use crate::image::{Incoming, Store, digest};
+use crate::image::{Incoming, Store};
 use crate::kernel::Failure;
 use crate::plan::image::{Arriving, ArrivingLayer, ImageOp};
 use crate::plan::{Op, Plan};
@@ -124,13 +124,6 @@ pub(super) fn undo(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<(
         }
         ImageOp::OpenArchive { .. } | ImageOp::ReadManifests { .. } | ImageOp::ReadConfigs { .. } => Ok(()),
     }
-}
-
-/// The chain ID of a layer's directory.
-fn chain_of(dir: &std::path::Path) -> Option<String> {
-    let hex = dir.parent()?.file_name()?.to_str()?;
-    let chain = format!("sha256:{hex}");
-    digest::hex(&chain).is_some().then_some(chain)
 }
 
 /// Whether an operation is one of the layers'.

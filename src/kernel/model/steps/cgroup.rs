@@ -75,16 +75,8 @@ fn write(cx: &mut Cx<'_>, file: &str, value: &str) -> Res<()> {
     cx.write_file(file, flags, 0, value.as_bytes())
 }
 
-/// The directory and, if missing, the one above it.
 fn create(cx: &mut Cx<'_>, path: &str) -> Result<bool, Failure> {
-    let mut made = make(cx, path);
-    if made == Err(Errno::ENOENT)
-        && let Some((above, _)) = path.rsplit_once('/')
-    {
-        make(cx, above).map_err(fail(|| format!("make the cgroup {above}")))?;
-        made = make(cx, path);
-    }
-    made.map(|made| !made).map_err(fail(|| format!("make the cgroup {path}")))
+    make(cx, path).map(|made| !made).map_err(fail(|| format!("make the cgroup {path}")))
 }
 
 fn make(cx: &mut Cx<'_>, path: &str) -> Res<bool> {
@@ -106,8 +98,7 @@ pub(super) fn group(cx: &mut Cx<'_>, path: &str) -> Res<CgId> {
     }
 }
 
-/// Ends what is left in the group and removes it, and the one above it if that
-/// is empty now.
+/// Ends what is left in the group and removes it.
 pub(super) fn remove(cx: &mut Cx<'_>, path: &str) -> Result<(), Failure> {
     let id = match group(cx, path) {
         Ok(id) => id,
@@ -117,20 +108,9 @@ pub(super) fn remove(cx: &mut Cx<'_>, path: &str) -> Result<(), Failure> {
     for pid in cx.w.members(id) {
         cx.w.exit(pid, crate::userland::Exit::Signal(9));
     }
-    let rmdir = |cx: &mut Cx<'_>, path: &str| {
-        let args = || vec![("dirfd", at_cwd()), ("pathname", path.into()), ("flags", "AT_REMOVEDIR".into())];
-        cx.call("unlinkat", args, zero, |w, ctx| w.rmdir(ctx, path))
-    };
-    match rmdir(cx, path) {
-        Ok(()) | Err(Errno::ENOENT) => {}
-        Err(e) => return Err(Failure::new(format!("remove the cgroup {path}"), Some(e))),
+    let args = || vec![("dirfd", at_cwd()), ("pathname", path.into()), ("flags", "AT_REMOVEDIR".into())];
+    match cx.call("unlinkat", args, zero, |w, ctx| w.rmdir(ctx, path)) {
+        Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        Err(e) => Err(Failure::new(format!("remove the cgroup {path}"), Some(e))),
     }
-    if let Some((above, name)) = path.rsplit_once('/')
-        && above.ends_with(&format!("/{}", crate::plan::cgroup::PARENT))
-        && !name.is_empty()
-    {
-        // Other containers may still be in it.
-        let _ = rmdir(cx, above);
-    }
-    Ok(())
 }

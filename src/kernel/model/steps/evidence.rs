@@ -35,7 +35,7 @@ pub(in crate::kernel::model) fn evidence(op: &Op, cx: &mut Cx<'_>) -> Vec<Fact> 
         Op::AttachRootfs { target } | Op::Mount { target, .. } | Op::Bind { target, .. } => {
             mount(cx, &ctx, target)
         }
-        Op::MaskPath { path } | Op::ReadonlyPath { path } => mount(cx, &ctx, path),
+        Op::MaskPath { path } | Op::ReadonlyPath { path } => look::answers(cx.w, &ctx, path),
         Op::MakeMountsPrivate | Op::RemountRootReadonly => look::mounts(cx.w, &ctx, "self", |at| at == "/"),
         Op::PivotRoot { .. } => look::mounts(cx.w, &ctx, "self", |_| true),
         Op::Clone { namespaces, .. } => {

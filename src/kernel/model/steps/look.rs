@@ -228,6 +228,17 @@ pub(super) fn made(w: &mut World, ctx: &Ctx, shown: &str, path: &str) -> Vec<Fac
     vec![fact("stat(2)", shown, format!("{kind}, mode 0{:o}, owner {}:{}", stat.mode, stat.uid, stat.gid))]
 }
 
+/// What answers at a path now, and on what kind of file system.
+pub(super) fn answers(w: &mut World, ctx: &Ctx, path: &str) -> Vec<Fact> {
+    let mut facts = made(w, ctx, path, path);
+    if let Ok(at) = w.resolve(ctx, path, true)
+        && let Some(mount) = w.mounts.get(at.mount)
+    {
+        facts.push(fact("statfs(2)", path, format!("{} {}", mount.flags.text(), mount.fstype)));
+    }
+    facts
+}
+
 /// What of the things that boot a machine is in a layer's tree.
 pub(super) fn bootable(w: &mut World, ctx: &Ctx, layer: &str) -> Vec<Fact> {
     let look = |name: &&str| {
