@@ -54,12 +54,16 @@ pub fn evidence(op: &ImageOp, state: &State) -> Vec<Fact> {
             .collect(),
         ImageOp::TakeLayer { index, file, dir, .. } => {
             let mut facts = blob(file);
-            facts.extend(top(dir));
-            if let Some(unpacked) = images.outcomes.get(index).and_then(|o| o.unpacked.as_ref())
-                && facts.iter().any(|f| f.key == "its root")
+            let root = top(dir);
+            // Counted while unpacking; nothing was, if the tree is not there.
+            if let Some(unpacked) =
+                images.outcomes.get(index).and_then(|o| o.unpacked.as_ref()).filter(|_| !root.is_empty())
             {
-                facts.extend(super::super::layers::counts(dir, unpacked));
                 facts.extend(unpacked.converted.iter().flat_map(|c| hidden(dir, c)));
+                facts.extend(root);
+                facts.extend(super::super::layers::counts(dir, unpacked));
+            } else {
+                facts.extend(root);
             }
             facts
         }
@@ -85,8 +89,8 @@ fn blob(path: &str) -> Vec<Fact> {
     }
     let (_, digest, bytes) = hash.finish();
     vec![
-        fact(path, "size", Value::volatile(Kind::Bytes, bytes)),
         fact(path, "sha256", Value::volatile(Kind::Digest, digest)),
+        fact(path, "size", Value::volatile(Kind::Bytes, bytes)),
     ]
 }
 
