@@ -1,10 +1,13 @@
 //! The configuration file: a small TOML file, each key of which is also a flag.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::error::{CliError, io};
+use super::registry::{OneRegistry, RegistryConfig};
+use super::sizes::parse_bytes;
 
 /// The keys. All optional.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -24,6 +27,33 @@ pub struct Config {
     pub subnet: Option<String>,
     /// `--lessons`.
     pub lessons: Option<PathBuf>,
+    /// `--insecure-registry`.
+    #[serde(default)]
+    pub insecure_registries: Vec<String>,
+    /// `--registry-mirror`.
+    #[serde(default)]
+    pub registry_mirrors: Vec<String>,
+    /// `--registry-ca`.
+    #[serde(default)]
+    pub registry_ca: Vec<PathBuf>,
+    /// Largest piece in which a layer is sent, such as 16m.
+    pub upload_chunk: Option<String>,
+    /// Settings of one registry, by its host and port.
+    #[serde(default)]
+    pub registries: BTreeMap<String, OneRegistry>,
+}
+
+impl Config {
+    /// How registries are reached.
+    pub fn of_registries(&self) -> Result<RegistryConfig, CliError> {
+        Ok(RegistryConfig {
+            insecure: self.insecure_registries.clone(),
+            mirrors: self.registry_mirrors.clone(),
+            ca: self.registry_ca.clone(),
+            upload_chunk: self.upload_chunk.as_deref().map(parse_bytes).transpose()?,
+            of: self.registries.clone(),
+        })
+    }
 }
 
 /// Reads the file. A missing one is empty unless the user named it.
@@ -47,6 +77,9 @@ pub fn read(path: &Path, named: bool) -> Result<Config, CliError> {
             path.display(),
             e.to_string().trim_end()
         ))
-        .hint("the keys are root, run-root, lang, color, bridge, subnet, lessons")
+        .hint(
+            "the keys are root, run-root, lang, color, bridge, subnet, lessons, insecure-registries, \
+             registry-mirrors, registry-ca, upload-chunk and registries.HOST",
+        )
     })
 }

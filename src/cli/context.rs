@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::config::{self, Config};
 use super::error::CliError;
+use super::registry::RegistryConfig;
 use crate::container::{modelled, record};
 use crate::narrate::Lang;
 use crate::spec::BridgeNetwork;
@@ -81,6 +82,8 @@ pub struct Context {
     pub deterministic: bool,
     /// Where lessons are, if not built in.
     pub lessons: Option<PathBuf>,
+    /// How registries are reached, by the configuration.
+    pub registries: RegistryConfig,
 }
 
 impl Context {
@@ -92,6 +95,7 @@ impl Context {
     /// Reads flags, environment and configuration.
     pub fn new(global: Global) -> Result<Context, CliError> {
         let config = configuration(&global)?;
+        let registries = config.of_registries()?;
         let default_store = default_root("GLASSBOX", "XDG_DATA_HOME", ".local/share", "/var/lib/glassbox")?;
         let root = absolute(&global.root.or(config.root).unwrap_or_else(|| default_store.clone()))?;
         // A store that is reached by two names is one store.
@@ -135,6 +139,7 @@ impl Context {
             color,
             deterministic: global.deterministic,
             lessons: global.lessons.or(config.lessons),
+            registries,
         })
     }
 

@@ -3,6 +3,7 @@
 
 mod action;
 mod args;
+mod bars;
 mod config;
 mod context;
 mod diff;
@@ -13,10 +14,14 @@ mod inspect;
 mod launch;
 mod learn;
 mod load;
+mod login;
 mod model;
 mod output;
 mod plan;
 mod ps;
+mod pull;
+mod push;
+mod registry;
 mod replay;
 mod rm;
 mod run;
@@ -57,6 +62,10 @@ enum Command {
     Rm(rm::RmArgs),
     Images(images::ImagesArgs),
     Load(load::LoadArgs),
+    Pull(pull::PullArgs),
+    Push(push::PushArgs),
+    Login(login::LoginArgs),
+    Logout(login::LogoutArgs),
     Learn(learn::LearnArgs),
     Replay(replay::ReplayArgs),
     System(system::SystemArgs),
@@ -81,6 +90,10 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
         Command::Rm(args) => rm::run(&context, &args),
         Command::Images(args) => images::run(&context, &args),
         Command::Load(args) => load::run(&context, &args),
+        Command::Pull(args) => pull::run(&context, &args),
+        Command::Push(args) => push::run(&context, &args),
+        Command::Login(args) => login::login(&context, &args),
+        Command::Logout(args) => login::logout(&context, &args),
         Command::Learn(args) => learn::run(&context, &args),
         Command::Replay(args) => replay::run(&context, &args),
         Command::System(args) => system::run(&context, &args),

@@ -30,6 +30,11 @@ pub fn error(error: &CliError) {
     }
 }
 
+/// Writes a line to standard error as it is.
+pub fn plain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 /// Writes a remark to standard error.
 pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "glassbox: {text}");

@@ -3,10 +3,10 @@
 use clap::Args;
 
 use super::args::ContainerArgs;
-use super::context::Context;
+use super::context::{Context, is_root};
 use super::error::CliError;
 use super::tracing::{TraceArgs, Watching};
-use super::{fault, launch, model, output};
+use super::{fault, launch, model, output, pull};
 
 /// Run a command in a new container
 #[derive(Debug, Args)]
@@ -20,6 +20,11 @@ pub struct RunArgs {
     /// Kill this process with SIGKILL before a step: for trying out the repair
     #[arg(long, value_name = "STEP", hide = true)]
     kill_at: Option<String>,
+    /// When to fetch the image from its registry
+    #[arg(long, value_name = "WHEN", default_value = "missing")]
+    pull: pull::Policy,
+    #[command(flatten)]
+    from: pull::FromArgs,
     #[command(flatten)]
     container: ContainerArgs,
 }
@@ -28,6 +33,10 @@ pub struct RunArgs {
 pub fn run(context: &Context, args: RunArgs) -> Result<u8, CliError> {
     let request = args.container.request()?;
     let fault = fault::Fault::parse(args.fail.as_deref(), args.kill_at.as_deref())?;
+    // Who cannot run it is told so first.
+    if is_root() {
+        pull::ensure(context, &args.container.image, args.pull, &args.from).map_err(|e| e.status(125))?;
+    }
     let watching = Watching::new(context, &args.trace, request.tty, fault)?;
     let ended = if context.model {
         model::run(context, &args.container, &request, watching)

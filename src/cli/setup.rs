@@ -51,7 +51,8 @@ pub fn image(context: &Context, wanted: &str, plan_only: bool) -> Result<Image, 
     Ok(image)
 }
 
-fn is_builtin(reference: &str) -> bool {
+/// Whether this names the image that glassbox is made with.
+pub fn is_builtin(reference: &str) -> bool {
     Reference::parse(reference).is_ok_and(|r| r.or_latest().to_string() == builtin::REFERENCE)
 }
 

@@ -6,8 +6,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+/// How many capabilities there are; their numbers are those below it.
+pub const COUNT: usize = 41;
+
 /// Every capability, at the place of its number.
-const ALL: [&str; 41] = [
+const ALL: [&str; COUNT] = [
     "CAP_CHOWN",
     "CAP_DAC_OVERRIDE",
     "CAP_DAC_READ_SEARCH",

@@ -12,6 +12,7 @@ mod fault_store;
 mod lessons;
 mod model;
 mod recording;
+mod registry;
 mod run;
 mod story;
 mod support;

@@ -58,7 +58,11 @@ impl Limits {
 #[cfg(test)]
 mod corpus_tests;
 #[cfg(test)]
+mod fidelity_tests;
+#[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod property_tests;
 #[cfg(test)]
 pub(crate) mod test_tar;
 #[cfg(test)]

@@ -46,6 +46,9 @@ impl Repository {
             offset => vec![("range", format!("bytes={offset}-"))],
         };
         self.read("GET", &path, headers, &what, |endpoint, answer| {
+            if !matches!(answer.status, 200 | 206 | 416) {
+                return Err(refusal(&what, &endpoint.name, answer));
+            }
             let skip = begin(endpoint, &answer, blob, offset, &what)?;
             let mut stream = Exactly { left: blob.size - offset + skip, inner: answer.into_reader() };
             skip_over(&mut stream, skip).map_err(|e| RegistryError::Connect {
@@ -146,27 +149,9 @@ fn begin(
             0
         }
         (416, _) => return Err(wrong_length(endpoint, blob, "it has no bytes there")),
-        (404, _) => {
-            return Err(RegistryError::NotFound {
-                what: what.to_owned(),
-                host: endpoint.name.clone(),
-                message: String::new(),
-            });
-        }
-        (401, _) => {
-            return Err(RegistryError::Unauthorized {
-                what: what.to_owned(),
-                host: answer.url.origin.host.clone(),
-                message: String::new(),
-            });
-        }
         (status, _) => {
-            return Err(RegistryError::Status {
-                what: what.to_owned(),
-                host: endpoint.name.clone(),
-                status,
-                message: String::new(),
-            });
+            let reason = format!("it answers with status {status}");
+            return Err(protocol(endpoint, what, &reason));
         }
     };
     let expected = blob.size - offset + skip;

@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use crate::image::manifest::ManifestError;
+
 /// An error of this room. Each reads as a fragment after "failed to …".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
@@ -87,6 +89,16 @@ pub enum RegistryError {
         host: String,
         /// What is wrong with the answer.
         reason: String,
+    },
+    /// A manifest that cannot be used.
+    #[error("use {what} of {host}: {error}")]
+    Manifest {
+        /// Which.
+        what: String,
+        /// `HOST[:PORT]`.
+        host: String,
+        /// What is wrong with it.
+        error: ManifestError,
     },
     /// Content that is not what its digest or its descriptor says.
     #[error("verify {what} from {host}: {reason}")]
@@ -184,6 +196,7 @@ impl RegistryError {
                 "something between here and the registry may be answering in its place: a proxy, a login page"
                     .into()
             }
+            RegistryError::Manifest { error, .. } => error.hint().into(),
             RegistryError::Content { .. } => {
                 "nothing was kept; the registry or something on the way changed the content: try another mirror"
                     .into()

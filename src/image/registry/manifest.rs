@@ -10,29 +10,19 @@ use super::repository::Repository;
 use super::transport::{Answer, Payload};
 use super::url::Url;
 use crate::image::digest;
+use crate::image::manifest::{Document, MAX_MANIFEST, ManifestError, REQUEST, Variety, parse};
 
-/// What a manifest may have at most; the distribution project's own limit.
-pub const MAX_MANIFEST: u64 = 4 * 1024 * 1024;
 /// A page of tags.
 const MAX_TAGS: u64 = 16 * 1024 * 1024;
 /// Pages of tags; a registry that names ever another one is cut off here.
 const MAX_PAGES: usize = 10_000;
-
-/// OCI and Docker, one image.
-pub const IMAGE_TYPES: [&str; 2] =
-    ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
-/// OCI and Docker, one for each platform.
-pub const INDEX_TYPES: [&str; 2] =
-    ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
-/// What registries said before there were layers with a media type.
-const OBSOLETE: &str = "application/vnd.docker.distribution.manifest.v1+";
 
 /// A manifest or an index as a registry has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     /// Byte for byte: the digest is over these.
     pub bytes: Vec<u8>,
-    /// One of [`IMAGE_TYPES`] or [`INDEX_TYPES`].
+    /// As declared, or what its content says it is.
     pub media_type: String,
     /// `sha256:…`, computed here.
     pub digest: String,
@@ -41,7 +31,7 @@ pub struct Manifest {
 impl Manifest {
     /// Whether it names manifests, not layers.
     pub fn is_index(&self) -> bool {
-        INDEX_TYPES.contains(&self.media_type.as_str())
+        Variety::of(&self.media_type) == Some(Variety::Index)
     }
 }
 
@@ -168,7 +158,7 @@ impl Repository {
 }
 
 fn accept() -> Vec<(&'static str, String)> {
-    IMAGE_TYPES.iter().chain(&INDEX_TYPES).map(|t| ("accept", (*t).to_owned())).collect()
+    REQUEST.iter().map(|t| ("accept", (*t).to_owned())).collect()
 }
 
 fn manifest(
@@ -183,7 +173,7 @@ fn manifest(
     let declared = answer.media_type();
     let stated = answer.header("docker-content-digest").map(str::to_owned);
     let bytes = body(endpoint, answer, what, MAX_MANIFEST)?;
-    let media_type = kind(declared.as_deref(), &bytes).map_err(|reason| protocol(endpoint, what, &reason))?;
+    let media_type = kind(endpoint, what, declared.as_deref(), &bytes)?;
     let computed = digest::of_bytes(&bytes);
     let expected = if wanted.contains(':') { Some(wanted.to_owned()) } else { stated };
     match expected {
@@ -201,40 +191,25 @@ fn manifest(
     }
 }
 
-/// What kind of manifest it is: by the header, or by its own word where the
-/// header says nothing useful.
-fn kind(declared: Option<&str>, bytes: &[u8]) -> Result<String, String> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Peek {
-        schema_version: Option<u64>,
-        media_type: Option<String>,
-        manifests: Option<serde::de::IgnoredAny>,
-    }
-    let known = |t: &str| IMAGE_TYPES.contains(&t) || INDEX_TYPES.contains(&t);
-    let peek: Peek = serde_json::from_slice(bytes).map_err(|_| match declared {
-        Some(declared) => format!("its answer is {}, not a manifest", crate::image::error::quoted(declared)),
-        None => "its answer is not JSON".to_owned(),
-    })?;
-    if peek.schema_version == Some(1) || declared.is_some_and(|d| d.starts_with(OBSOLETE)) {
-        return Err("it only has a manifest of schema 1, which is obsolete: push the image again".into());
-    }
-    let own = peek.media_type.filter(|t| known(t));
-    match declared.filter(|d| known(d)) {
-        Some(declared) if own.as_deref().is_some_and(|own| own != declared) => {
-            Err(format!("its manifest says {}, its header {declared}", own.unwrap_or_default()))
+/// What kind of manifest it is.
+fn kind(
+    endpoint: &Endpoint,
+    what: &str,
+    declared: Option<&str>,
+    bytes: &[u8],
+) -> Result<String, RegistryError> {
+    match parse(bytes, declared) {
+        Ok(Document::Manifest(manifest)) => Ok(manifest.media_type),
+        Ok(Document::Index(index)) => Ok(index.media_type),
+        Err(ManifestError::Json(_)) => {
+            let declared = crate::image::error::quoted(declared.unwrap_or("no known type"));
+            Err(protocol(endpoint, what, &format!("its answer is {declared}, not a manifest")))
         }
-        Some(declared) => Ok(declared.to_owned()),
-        None => match own {
-            Some(own) => Ok(own),
-            None if peek.schema_version == Some(2) => {
-                Ok(if peek.manifests.is_some() { INDEX_TYPES[0] } else { IMAGE_TYPES[0] }.to_owned())
-            }
-            None => Err(format!(
-                "its answer of type {} is not a manifest",
-                crate::image::error::quoted(declared.unwrap_or("unknown"))
-            )),
-        },
+        Err(error) => Err(RegistryError::Manifest {
+            what: what.trim_start_matches("get ").to_owned(),
+            host: endpoint.name.clone(),
+            error,
+        }),
     }
 }
 
@@ -265,39 +240,4 @@ fn next_page(answer: &Answer) -> Option<Url> {
     let next = parameters.split(';').any(|p| p.trim().replace('"', "") == "rel=next");
     // The list goes on where it began.
     answer.url.join(target).filter(|url| next && url.origin == answer.url.origin)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_kind_of_a_manifest() {
-        let oci = IMAGE_TYPES[0];
-        for (declared, bytes, expected) in [
-            (Some(oci), r#"{"schemaVersion":2}"#, Ok(oci)),
-            (Some("application/json"), r#"{"schemaVersion":2,"manifests":[]}"#, Ok(INDEX_TYPES[0])),
-            (None, r#"{"schemaVersion":2,"layers":[]}"#, Ok(oci)),
-            (
-                Some("application/octet-stream"),
-                r#"{"mediaType":"application/vnd.docker.distribution.manifest.v2+json"}"#,
-                Ok(IMAGE_TYPES[1]),
-            ),
-            (Some("text/html"), "<html>", Err("text/html")),
-            (None, "<html>", Err("not JSON")),
-            (Some(oci), r#"{"schemaVersion":1}"#, Err("schema 1")),
-            (
-                Some(oci),
-                r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json"}"#,
-                Err("its header"),
-            ),
-            (Some("application/json"), r#"{"a":1}"#, Err("not a manifest")),
-        ] {
-            match (kind(declared, bytes.as_bytes()), expected) {
-                (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{bytes}"),
-                (Err(found), Err(words)) => assert!(found.contains(words), "{found}"),
-                (found, expected) => panic!("{bytes}: {found:?}, not {expected:?}"),
-            }
-        }
-    }
 }

@@ -48,6 +48,11 @@ impl Repository {
         &self.shared.path
     }
 
+    /// `docker.io`, `HOST[:PORT]`.
+    pub fn domain(&self) -> &str {
+        &self.registry().name
+    }
+
     /// The registry itself: the last of the sources.
     pub(super) fn registry(&self) -> &Endpoint {
         &self.shared.sources[self.shared.sources.len() - 1]

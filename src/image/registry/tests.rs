@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::credentials::{Credential, Credentials};
-use super::manifest::{IMAGE_TYPES, INDEX_TYPES, MAX_MANIFEST};
 use super::options::Retry;
 use super::test_server::{Reply, Seen, TestServer};
 use super::*;
+use crate::image::manifest::{MAX_MANIFEST, OCI_MANIFEST, REQUEST};
 use crate::image::{Reference, digest};
 
-const MANIFEST: &str = r#"{"schemaVersion":2,"layers":[]}"#;
+const MANIFEST: &str = r#"{"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","size":2},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","size":2}]}"#;
 
 fn quick() -> Options {
     Options {
@@ -30,7 +30,7 @@ fn repository(server: &TestServer) -> Repository {
 }
 
 fn manifest_reply() -> Reply {
-    Reply::new(200).header("Content-Type", IMAGE_TYPES[0]).body(MANIFEST)
+    Reply::new(200).header("Content-Type", OCI_MANIFEST).body(MANIFEST)
 }
 
 fn blob_of(bytes: &[u8]) -> Blob {
@@ -55,7 +55,7 @@ fn a_manifest_and_what_is_sent_for_it() {
     assert_eq!(server.lines(), ["GET /v2/team/app/manifests/latest"]);
     let accepted: Vec<_> =
         seen[0].headers.iter().filter(|(n, _)| n == "accept").map(|(_, v)| v.as_str()).collect();
-    assert_eq!(accepted, [IMAGE_TYPES, INDEX_TYPES].concat());
+    assert_eq!(accepted, REQUEST);
     assert!(seen[0].header("user-agent").unwrap().starts_with("glassbox/"));
     assert_eq!(seen[0].header("authorization"), None);
 }
@@ -192,7 +192,7 @@ fn it_tries_again_on_429_and_5xx_and_broken_connections() {
     let server = TestServer::start(|_, n| match n {
         0 => Reply::new(503),
         1 => Reply::new(429).header("Retry-After", "1"),
-        2 => Reply::new(200).header("Content-Length", "100").header("Content-Type", IMAGE_TYPES[0]).cut(0),
+        2 => Reply::new(200).header("Content-Length", "100").header("Content-Type", OCI_MANIFEST).cut(0),
         _ => manifest_reply(),
     });
     let start = Instant::now();
@@ -293,7 +293,7 @@ fn hostile_answers_are_refused() {
 
 #[test]
 fn hostile_manifests_are_refused() {
-    let json = |body: &str| Reply::new(200).header("Content-Type", IMAGE_TYPES[0]).body(body);
+    let json = |body: &str| Reply::new(200).header("Content-Type", OCI_MANIFEST).body(body);
     let other = digest::of_bytes(b"other");
     for (words, reply) in [
         (
@@ -304,6 +304,7 @@ fn hostile_manifests_are_refused() {
         ("has more than 4194304 bytes", json(&" ".repeat(65536)).endless()),
         ("its digest is sha256:", json(MANIFEST).header("Docker-Content-Digest", &other)),
         ("not a manifest", json("{")),
+        ("no image manifest", Reply::new(200).header("Content-Type", "application/json").body("{}")),
         ("schema 1", json(r#"{"schemaVersion":1}"#)),
         ("not found: manifest unknown", Reply::new(404).body(r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#)),
         ("access denied", Reply::new(403)),
@@ -494,14 +495,14 @@ fn refusals_of_an_upload() {
 #[test]
 fn a_manifest_is_put() {
     let server = TestServer::start(|_, _| Reply::new(201));
-    let digest = repository(&server).put_manifest("v1", MANIFEST.as_bytes(), IMAGE_TYPES[0]).unwrap();
+    let digest = repository(&server).put_manifest("v1", MANIFEST.as_bytes(), OCI_MANIFEST).unwrap();
     assert_eq!(digest, digest::of_bytes(MANIFEST.as_bytes()));
     let seen = server.seen().pop().unwrap();
     assert_eq!((seen.method.as_str(), seen.path.as_str()), ("PUT", "/v2/team/app/manifests/v1"));
-    assert_eq!(seen.header("content-type"), Some(IMAGE_TYPES[0]));
+    assert_eq!(seen.header("content-type"), Some(OCI_MANIFEST));
     let server =
         TestServer::start(|_, _| Reply::new(201).header("Docker-Content-Digest", &digest::of_bytes(b"x")));
-    let error = repository(&server).put_manifest("v1", MANIFEST.as_bytes(), IMAGE_TYPES[0]).unwrap_err();
+    let error = repository(&server).put_manifest("v1", MANIFEST.as_bytes(), OCI_MANIFEST).unwrap_err();
     assert!(matches!(error, RegistryError::Content { .. }), "{error}");
 }
 
@@ -534,4 +535,23 @@ fn a_login_tries_the_credential() {
     let server = TestServer::start(|_, _| Reply::new(404));
     let error = client.login(&server.host(), credential("x")).unwrap_err();
     assert!(error.to_string().contains("there is no registry"), "{error}");
+}
+
+#[test]
+fn an_index_is_searched() {
+    let server = TestServer::start(|seen, _| {
+        assert_eq!(seen.path, "/v1/search?q=deb%20ian&n=3");
+        Reply::new(200).body(
+            r#"{"num_results":1,"query":"x","results":[{"name":"debian","description":null,"star_count":5,"is_official":true}]}"#,
+        )
+    });
+    let hits = Client::new(quick()).search(&server.host(), "deb ian", 3).unwrap();
+    assert_eq!((hits.len(), hits[0].name.as_str(), hits[0].star_count), (1, "debian", 5));
+    for (words, reply) in
+        [("cannot be searched", Reply::new(404)), ("not the JSON", Reply::new(200).body("<html>"))]
+    {
+        let server = TestServer::start(move |_, _| reply.clone());
+        let error = Client::new(quick()).search(&server.host(), "x", 3).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
 }

@@ -233,6 +233,10 @@ fn trouble(error: ureq::Error) -> Trouble {
                 {
                     Trouble::Unreachable(crate::kernel::errno::io_words(&e))
                 }
+                // getaddrinfo(3) has no errno.
+                None if e.to_string().contains("lookup address") => {
+                    Trouble::Unreachable("its name cannot be looked up".into())
+                }
                 None => Trouble::Broken(crate::kernel::errno::io_words(&e)),
             }
         }
@@ -247,14 +251,20 @@ fn trouble(error: ureq::Error) -> Trouble {
 }
 
 fn tls_words(error: &rustls::Error) -> String {
-    use rustls::CertificateError::{Expired, NotValidForName, UnknownIssuer};
+    use rustls::CertificateError::{
+        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer,
+    };
     match error {
         rustls::Error::InvalidMessage(_) => "it does not speak TLS".into(),
         rustls::Error::InvalidCertificate(UnknownIssuer) => {
             "its certificate is signed by an unknown authority".into()
         }
-        rustls::Error::InvalidCertificate(Expired) => "its certificate has expired".into(),
-        rustls::Error::InvalidCertificate(NotValidForName) => "its certificate is for another name".into(),
+        rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }) => {
+            "its certificate has expired".into()
+        }
+        rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
+            "its certificate is for another name".into()
+        }
         other => crate::image::error::quoted(&other.to_string()),
     }
 }

@@ -7,7 +7,7 @@ use oci_spec::image::{Descriptor, Digest, ImageConfiguration, ImageIndex, MediaT
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
-use super::{CREATED, IMAGE_ID, REF_NAME, SIZE, Store, annotation};
+use super::{CREATED, IMAGE_ID, REF_NAME, SIZE, SOURCE, Store, annotation};
 use crate::image::manifest::{Document, ManifestError, parse};
 use crate::image::{ImageError, Reference, digest};
 
@@ -42,9 +42,24 @@ impl Store {
         layers: &[(String, PathBuf)],
         images: &[NewImage],
     ) -> Result<(), ImageError> {
+        self.add_from(blobs, layers, images, None)
+    }
+
+    /// The same for images that a registry has: `source` is the digest that their
+    /// name leads to there, perhaps that of an index. By it they are found too.
+    ///
+    /// # Errors
+    /// As [`Store::add`].
+    pub fn add_from(
+        &self,
+        blobs: &[(String, PathBuf)],
+        layers: &[(String, PathBuf)],
+        images: &[NewImage],
+        source: Option<&str>,
+    ) -> Result<(), ImageError> {
         let _lock = self.lock()?;
         let mut moved = Moved::default();
-        let done = self.add_locked(blobs, layers, images, &mut moved);
+        let done = self.add_locked(blobs, layers, images, source, &mut moved);
         if done.is_err() {
             // Another process may have seen it there by now.
             let leased = self.leased();
@@ -60,6 +75,7 @@ impl Store {
         blobs: &[(String, PathBuf)],
         layers: &[(String, PathBuf)],
         images: &[NewImage],
+        source: Option<&str>,
         moved: &mut Moved,
     ) -> Result<(), ImageError> {
         self.note_unsynced(blobs.iter().chain(layers).map(|(name, _)| name.as_str()))?;
@@ -83,7 +99,8 @@ impl Store {
                 )?;
                 moved.0.push((manifest.clone(), path));
             }
-            let notes = self.notes(&manifest, image)?;
+            let mut notes = self.notes(&manifest, image)?;
+            notes.extend(source.map(|s| (SOURCE.to_owned(), s.to_owned())));
             let names: Vec<String> = image.references.iter().map(Reference::to_string).collect();
             name_image(&mut index, &manifest, image, &notes, &names)?;
         }

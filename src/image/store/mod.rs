@@ -46,6 +46,10 @@ pub const CREATED: &str = "org.opencontainers.image.created";
 /// Annotation of a descriptor in `index.json`: bytes of all layers as stored.
 pub const SIZE: &str = "glassbox.image.size";
 
+/// Annotation of a descriptor in `index.json`: the digest that the name leads
+/// to in its registry, an index's where the image was chosen from one.
+pub const SOURCE: &str = "glassbox.image.source";
+
 /// A store. Cheap: only its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {

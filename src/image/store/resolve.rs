@@ -3,7 +3,7 @@
 
 use oci_spec::image::{Descriptor, ImageIndex};
 
-use super::{CREATED, IMAGE_ID, REF_NAME, SIZE, Store, annotation};
+use super::{CREATED, IMAGE_ID, REF_NAME, SIZE, SOURCE, Store, annotation};
 use crate::image::reference::ReferenceError;
 use crate::image::{Image, ImageError, Reference};
 
@@ -53,6 +53,17 @@ impl Store {
             (a.reference.is_none(), &a.reference, &a.id).cmp(&(b.reference.is_none(), &b.reference, &b.id))
         });
         Ok(all)
+    }
+
+    /// The digest that a name led to in its registry when it was pulled; `None` for
+    /// a name that is not here, or that came in another way.
+    ///
+    /// # Errors
+    /// What is wrong with the store's files.
+    pub fn source_of(&self, reference: &Reference) -> Result<Option<String>, ImageError> {
+        let index = self.index()?;
+        let found = by_name(&index, reference);
+        Ok(found.and_then(|d| annotation(d, SOURCE)).map(str::to_owned))
     }
 
     /// From the notes in the index; what another tool put there lacks them, and
@@ -150,7 +161,7 @@ fn by_name<'a>(index: &'a ImageIndex, reference: &Reference) -> Option<&'a Descr
         (Some(name), None) => name == reference.to_string(),
         // By digest: the name must be that of the image, the tag does not count.
         (Some(name), Some(digest)) => {
-            d.digest().as_ref() == digest
+            (d.digest().as_ref() == digest || annotation(d, SOURCE) == Some(digest))
                 && Reference::parse(name).is_ok_and(|n| n.name() == reference.name())
         }
         (None, _) => false,

@@ -1,0 +1,10 @@
+//! Registries: Debian's `docker-registry` as the real one, and a server that
+//! answers what no honest registry does.
+
+mod fake;
+mod hostile;
+mod images;
+mod login;
+mod real;
+mod round_trip;
+mod tls;
