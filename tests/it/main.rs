@@ -9,6 +9,7 @@ mod differential;
 mod fault;
 mod fault_life;
 mod fault_store;
+mod image_load;
 mod lessons;
 mod model;
 mod recording;

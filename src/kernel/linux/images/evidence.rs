@@ -29,7 +29,7 @@ pub fn evidence(op: &ImageOp, state: &State) -> Vec<Fact> {
             let Some(manifests) = &images.manifests else { return Vec::new() };
             let names = |refs: &[crate::image::Reference]| match refs {
                 [] => "<none>".to_owned(),
-                refs => refs.iter().map(|r| r.familiar()).collect::<Vec<_>>().join(" "),
+                refs => refs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
             };
             manifests.names().map(|n| fact(path, "image", Value::Text(names(n)))).collect()
         }
