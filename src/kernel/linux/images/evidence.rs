@@ -109,7 +109,9 @@ fn hidden(dir: &str, converted: &crate::image::layers::Converted) -> Vec<Fact> {
     let now = match converted.how {
         Hidden::Device | Hidden::Replaced => {
             let shown = path.to_string_lossy().into_owned();
-            made(&shown).pop().map_or(Value::from("nothing"), |f| f.value)
+            let text = made(&shown).pop().map_or("nothing".to_owned(), |f| f.value.text());
+            // Whose it is and how it may be used means nothing for a whiteout.
+            Value::from(text.split(", ").next().unwrap_or_default())
         }
         Hidden::Opaque => {
             let mut value = [0u8; 8];

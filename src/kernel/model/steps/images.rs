@@ -274,11 +274,9 @@ fn hidden(cx: &mut Cx<'_>, dir: &str, unpacked: &Unpacked) -> Vec<Fact> {
     for (entry, path) in &unpacked.whiteouts {
         let place = format!("{dir}/{path}");
         let now = match cx.w.disk_entry(&place) {
-            Some(found) if found.is_whiteout() => {
-                format!("character device 0:0, mode 0{:o}, owner {}:{}", found.mode, found.uid, found.gid)
-            }
-            Some(_) => "no whiteout".to_owned(),
-            None => Errno::ENOENT.words().to_owned(),
+            Some(found) if found.is_whiteout() => "character device 0:0",
+            Some(_) => "no whiteout",
+            None => Errno::ENOENT.words(),
         };
         facts.push(Fact { source: place.into(), key: entry.clone(), value: now.into() });
     }
