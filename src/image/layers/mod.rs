@@ -10,11 +10,13 @@ pub mod name;
 mod pax;
 mod place;
 mod remove;
+pub mod size;
 mod sparse;
 mod stream;
 mod tree;
 mod unpack;
 mod verify;
+pub mod write;
 
 pub use decompress::{Compression, open as decompress};
 pub use place::{sweep_unfinished, unpacking};
