@@ -2,11 +2,14 @@
 //! not take long, and checks what must hold of whatever was understood. The
 //! targets in `fuzz/` call these, and so do the tests below.
 
+use std::fs::File;
 use std::io::BufReader;
 
+use super::archive::Archive;
+use super::intake::{self, Intake, Quiet};
 use super::layers::{Compression, Limits, decompress, read_through};
 use super::manifest::{self, Document};
-use super::{Reference, Store, archive, digest};
+use super::{ImageError, Incoming, Reference, Store, digest};
 
 /// Small, so that no input takes long.
 const LIMITS: Limits = Limits { blob_size: None, ratio: 16, floor: 1 << 20, entries: 1000, holes: 1 << 30 };
@@ -18,14 +21,16 @@ const LIMITS: Limits = Limits { blob_size: None, ratio: 16, floor: 1 << 20, entr
 pub fn archive(bytes: &[u8]) {
     let Ok(place) = tempfile::tempdir() else { return };
     let store = Store::open(place.path().join("store"));
-    let options = archive::LoadOptions { unpack: false };
-    let loaded = archive::load(&store, bytes, "input", &options);
+    let file = place.path().join("archive.tar");
+    let input = std::fs::write(&file, bytes).and_then(|()| File::open(&file));
+    let Ok(input) = input else { return };
+    let loaded = load(&store, input);
     let listed = store.list().unwrap_or_default();
     match loaded {
-        Ok(loaded) => {
-            assert!(!loaded.is_empty() && !listed.is_empty());
-            for image in loaded {
-                assert_eq!(store.resolve(&image.id).map(|found| found.id), Ok(image.id));
+        Ok(ids) => {
+            assert!(!ids.is_empty() && !listed.is_empty());
+            for id in ids {
+                assert_eq!(store.resolve(&id).map(|found| found.id), Ok(id));
             }
         }
         Err(error) => {
@@ -33,6 +38,22 @@ pub fn archive(bytes: &[u8]) {
             assert!(error.to_string().len() < 4096, "{error}");
         }
     }
+}
+
+/// The steps of `load`, but for the unpacking; the ids of the images.
+fn load(store: &Store, input: File) -> Result<Vec<String>, ImageError> {
+    let archive = Archive::open(store, input, "input")?;
+    let manifests = archive.manifests()?;
+    let (images, source) = archive.configs(manifests)?;
+    let layers: Vec<_> = images.iter().flat_map(|i| i.layers.clone()).collect();
+    let count = layers.len();
+    let options = intake::Options { unpack: false, lanes: 0, ..intake::Options::default() };
+    let intake = Intake::start(store, layers, source, options, Quiet::shared())?;
+    for layer in 0..count {
+        intake.wait(layer)?;
+    }
+    Incoming::name_all(store, &images)?;
+    Ok(images.iter().map(Incoming::id).collect())
 }
 
 /// A layer's tar, plain or compressed, read to its end.
@@ -58,7 +79,7 @@ pub fn manifest(bytes: &[u8]) {
         assert!(read.layers.iter().all(|l| l.digest().to_string().contains(':')));
     }
     let mut never = |_: &oci_spec::image::Descriptor| {
-        Err(super::ImageError::Unknown { reference: String::new(), similar: Vec::new() })
+        Err(ImageError::Unknown { reference: String::new(), similar: Vec::new() })
     };
     let _ = manifest::resolve("x", bytes.to_vec(), None, &manifest::Matcher::host(), &mut never);
     if let Ok(value) = manifest::parse_json(bytes) {

@@ -11,6 +11,7 @@ mod fault_life;
 mod fault_store;
 mod image_archives;
 mod image_commands;
+mod image_load;
 mod image_store;
 mod lessons;
 mod model;

@@ -272,7 +272,7 @@ mod tests {
                 assert!(len > 240 || part > 100 || records.is_empty(), "{len} {part}: ustar is enough");
             }
         }
-        let raw: Vec<u8> = [&b"\xff".repeat(120)[..], b"/x"].concat();
+        let raw: Vec<u8> = [&b"\xff".repeat(120)[..], b"/", &b"\xff".repeat(120)].concat();
         let (got, records, _) = read(&member(&raw));
         assert_eq!((got, records[0].0.as_str()), (raw, "hdrcharset"));
     }
