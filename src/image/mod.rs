@@ -6,8 +6,11 @@ pub mod archive;
 pub mod builtin;
 #[cfg(feature = "linux")]
 pub mod changes;
+pub mod demo;
 pub mod digest;
 mod error;
+#[cfg(feature = "linux")]
+mod incoming;
 #[cfg(feature = "linux")]
 pub mod intake;
 #[cfg(feature = "linux")]
@@ -24,6 +27,8 @@ use std::path::PathBuf;
 use oci_spec::image::ImageConfiguration;
 
 pub use error::ImageError;
+#[cfg(feature = "linux")]
+pub use incoming::Incoming;
 pub use reference::Reference;
 #[cfg(feature = "linux")]
 pub use store::Store;

@@ -21,6 +21,7 @@ mod evidence;
 mod exec;
 mod files;
 pub mod host;
+pub mod images;
 mod init;
 mod kernel;
 mod layers;
