@@ -39,10 +39,7 @@ pub(crate) const ALL_CAPS: u64 = (1 << capabilities::COUNT) - 1;
 
 /// The set with these names; unknown names are passed over.
 pub fn cap_mask<S: AsRef<str>>(names: &[S]) -> u64 {
-    names
-        .iter()
-        .filter_map(|n| capabilities::number(n.as_ref()))
-        .fold(0, |mask, bit| mask | 1 << bit)
+    names.iter().filter_map(|n| capabilities::number(n.as_ref())).fold(0, |mask, bit| mask | 1 << bit)
 }
 
 /// The names in a set, sorted.
