@@ -1,37 +1,44 @@
 //! `glassbox inspect`
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::context::Context;
 use super::error::CliError;
-use super::{output, setup};
+use super::{image_inspect, list, output, setup};
 use crate::container::record::{Record, RecordError, Status};
 
 /// Show all that is known of containers and images, as JSON
 #[derive(Debug, Args)]
 pub struct InspectArgs {
+    /// A template such as '{{.State.ExitCode}}', or json
+    #[arg(short, long, value_name = "FORMAT")]
+    format: Option<String>,
+    /// Look only for this kind
+    #[arg(long, value_name = "KIND")]
+    r#type: Option<ObjectType>,
     /// Containers, else images
     #[arg(required = true)]
     names: Vec<String>,
+}
+
+/// `--type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ObjectType {
+    /// Containers.
+    Container,
+    /// Images.
+    Image,
 }
 
 /// Runs the command. What is not found is reported on standard error, and the
 /// status is then 1.
 pub fn run(context: &Context, args: &InspectArgs) -> Result<u8, CliError> {
     setup::repair(context)?;
-    let mut found = Vec::new();
+    let mut found: Vec<Value> = Vec::new();
     let mut failed = false;
     for name in &args.names {
-        let one = match setup::find(context, name) {
-            Ok(record) => Ok(container(context, &record)),
-            Err(RecordError::Unknown(_)) => setup::inspect_image(context, name).map_err(|_| {
-                CliError::new(format!("no such container or image: {name}"))
-                    .hint("`glassbox ps -a` and `glassbox images` list them")
-            }),
-            Err(e) => Err(e.into()),
-        };
-        match one {
+        match one(context, name, args.r#type) {
             Ok(value) => found.push(value),
             Err(e) => {
                 output::error(&e);
@@ -39,10 +46,34 @@ pub fn run(context: &Context, args: &InspectArgs) -> Result<u8, CliError> {
             }
         }
     }
-    let text = serde_json::to_string_pretty(&found)
-        .map_err(|e| CliError::new(format!("cannot write the result as JSON: {e}")))?;
-    output::print(&format!("{text}\n"))?;
+    output::print(&shown(args.format.as_deref(), &found)?)?;
     Ok(u8::from(failed))
+}
+
+fn one(context: &Context, name: &str, kind: Option<ObjectType>) -> Result<Value, CliError> {
+    if kind == Some(ObjectType::Image) {
+        return image_inspect::describe(context, name);
+    }
+    match setup::find(context, name) {
+        Ok(record) => Ok(container(context, &record)),
+        Err(RecordError::Unknown(_)) if kind.is_none() => {
+            image_inspect::describe(context, name).map_err(|_| {
+                CliError::new(format!("no such container or image: {name}"))
+                    .hint("`glassbox ps -a` and `glassbox images` list them")
+            })
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// The objects as the user wants them: a list in JSON without a format.
+pub fn shown(format: Option<&str>, found: &[Value]) -> Result<String, CliError> {
+    match format {
+        Some(format) => list::objects(format, found),
+        None => serde_json::to_string_pretty(found)
+            .map(|text| text + "\n")
+            .map_err(|e| CliError::new(format!("cannot write the result as JSON: {e}"))),
+    }
 }
 
 /// Docker's form, as far as glassbox knows it, and what only glassbox tells

@@ -128,7 +128,7 @@ pub fn run(
     let pin = Store::open(&context.root).pin()?;
     let Prepared { spec, plan } = prepare(context, args, request, false)?;
     watching.check(&plan)?;
-    let record = record(&spec, args);
+    let record = record(&spec, args, request);
     let dir = &spec.dirs.container;
     let _signals = signals::hold();
     // From here on a cut-off run is found and undone by its receipt.
@@ -191,7 +191,7 @@ fn finish(context: &Context, spec: &RunSpec, outcome: &Outcome, journal: Keeper)
 }
 
 /// The record of a container whose plan is about to be carried out.
-pub fn record(spec: &RunSpec, args: &ContainerArgs) -> Record {
+pub fn record(spec: &RunSpec, args: &ContainerArgs, request: &RunRequest) -> Record {
     let network = match &spec.network {
         Network::Host => "host",
         Network::None => "none",
@@ -205,6 +205,7 @@ pub fn record(spec: &RunSpec, args: &ContainerArgs) -> Record {
         image_id: spec.image.id.clone(),
         layers: spec.image.layers.iter().map(|l| l.dir.clone()).collect(),
         command: spec.oci.process().as_ref().and_then(|p| p.args().clone()).unwrap_or_default(),
+        requested: request.into(),
         created: Timestamp::now(),
         status: Status::Created,
         exit_code: None,

@@ -4,15 +4,25 @@
 mod action;
 mod args;
 mod bars;
+mod commit;
 mod config;
 mod context;
 mod diff;
 mod error;
+mod export;
 mod fault;
+mod filter;
+mod history;
+mod image;
+mod image_inspect;
+mod image_prune;
 mod images;
+mod import;
 mod inspect;
 mod launch;
+mod layers;
 mod learn;
+mod list;
 mod load;
 mod login;
 mod model;
@@ -24,12 +34,16 @@ mod push;
 mod registry;
 mod replay;
 mod rm;
+mod rmi;
 mod run;
+mod save;
+mod select;
 mod setup;
 mod sizes;
 mod step;
 mod system;
 mod table;
+mod tag;
 mod tracing;
 
 use clap::{Parser, Subcommand};
@@ -60,8 +74,17 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Diff(diff::DiffArgs),
     Rm(rm::RmArgs),
+    Commit(commit::CommitArgs),
+    Export(export::ExportArgs),
+    Image(image::ImageArgs),
     Images(images::ImagesArgs),
+    History(history::HistoryArgs),
+    Layers(layers::LayersArgs),
+    Tag(tag::TagArgs),
+    Rmi(rmi::RmiArgs),
+    Save(save::SaveArgs),
     Load(load::LoadArgs),
+    Import(import::ImportArgs),
     Pull(pull::PullArgs),
     Push(push::PushArgs),
     Login(login::LoginArgs),
@@ -88,8 +111,17 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
         Command::Inspect(args) => inspect::run(&context, &args),
         Command::Diff(args) => diff::run(&context, &args),
         Command::Rm(args) => rm::run(&context, &args),
+        Command::Commit(args) => commit::run(&context, &args),
+        Command::Export(args) => export::run(&context, &args),
+        Command::Image(args) => image::run(&context, args),
         Command::Images(args) => images::run(&context, &args),
+        Command::History(args) => history::run(&context, &args),
+        Command::Layers(args) => layers::run(&context, &args),
+        Command::Tag(args) => tag::run(&context, &args),
+        Command::Rmi(args) => rmi::run(&context, &args),
+        Command::Save(args) => save::run(&context, &args),
         Command::Load(args) => load::run(&context, &args),
+        Command::Import(args) => import::run(&context, &args),
         Command::Pull(args) => pull::run(&context, &args),
         Command::Push(args) => push::run(&context, &args),
         Command::Login(args) => login::login(&context, &args),

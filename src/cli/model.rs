@@ -128,7 +128,7 @@ pub fn run(
     repair(context)?;
     let Prepared { spec, plan } = launch::prepare(context, args, request, false)?;
     watching.check(&plan)?;
-    let record = launch::record(&spec, args);
+    let record = launch::record(&spec, args, request);
     let dir = record.dir(&context.root);
     std::fs::create_dir_all(&dir).map_err(|e| io_error("make the container's directory", &dir, &e))?;
     let result = carry_out(context, &plan, &spec, &record, watching);

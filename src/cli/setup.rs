@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::context::Context;
 use super::error::{CliError, io};
@@ -14,9 +13,11 @@ use crate::container::repair::Repaired;
 use crate::container::userdb;
 use crate::engine::Emitter;
 use crate::image::builtin;
-use crate::image::store::Store;
+use crate::image::layers::size;
+use crate::image::store::{Listed, Store};
 use crate::image::{Image, ImageError, Reference};
 use crate::kernel::linux::LinuxKernel;
+use crate::kernel::linux::cgroup::Frozen;
 use crate::spec::RunRequest;
 use crate::spec::user::{self, User};
 
@@ -51,6 +52,14 @@ pub fn image(context: &Context, wanted: &str, plan_only: bool) -> Result<Image, 
     Ok(image)
 }
 
+/// The id of the image of this name, if there is one.
+pub fn image_id(context: &Context, wanted: &str) -> Option<String> {
+    match context.model {
+        true => model::image(context, wanted).ok().map(|i| i.id),
+        false => Store::open(&context.root).resolve(wanted).ok().map(|i| i.id),
+    }
+}
+
 /// Whether this names the image that glassbox is made with.
 pub fn is_builtin(reference: &str) -> bool {
     Reference::parse(reference).is_ok_and(|r| r.or_latest().to_string() == builtin::REFERENCE)
@@ -71,62 +80,67 @@ pub fn user(context: &Context, image: &Image, request: &RunRequest) -> Result<Us
     Ok(user::resolve(&wanted, &database.passwd, &database.group)?)
 }
 
-/// A line of `images`.
-pub struct ImageRow {
-    pub repository: String,
-    pub tag: String,
-    pub id: String,
-    pub created: Option<Timestamp>,
-    pub size: u64,
+/// An image's config as it is stored, with what the typed one leaves out.
+pub fn config(context: &Context, id: &str) -> Result<Value, CliError> {
+    if context.model {
+        let image = model::image(context, id)?;
+        return serde_json::to_value(&image.config)
+            .map_err(|e| CliError::new(format!("cannot read the image's config: {e}")));
+    }
+    Ok(Store::open(&context.root).json_blob(id)?)
 }
 
-/// All images of the store.
-pub fn images(context: &Context) -> Result<Vec<ImageRow>, CliError> {
+/// All images of the store, one for each name, the nameless last.
+pub fn images(context: &Context) -> Result<Vec<Listed>, CliError> {
     if context.model {
         let image = model::image(context, builtin::REFERENCE)?;
-        return Ok(vec![ImageRow {
-            repository: "box".to_owned(),
-            tag: "latest".to_owned(),
-            created: image.config.created().as_ref().and_then(|c| c.parse().ok()),
+        return Ok(vec![Listed {
+            reference: Reference::parse(&image.reference).ok(),
+            created: image.config.created().clone(),
             size: image.layers.iter().map(|l| l.size).sum(),
+            manifest: image.manifest,
             id: image.id,
         }]);
     }
-    let rows = Store::open(&context.root).list()?.into_iter().map(|listed| {
-        let (repository, tag) = match &listed.reference {
-            Some(r) => (r.familiar_name(), r.tag().unwrap_or("<none>").to_owned()),
-            None => ("<none>".to_owned(), "<none>".to_owned()),
-        };
-        let created = listed.created.and_then(|c| c.parse().ok());
-        ImageRow { repository, tag, id: listed.id, created, size: listed.size }
-    });
-    Ok(rows.collect())
+    Ok(Store::open(&context.root).list()?)
 }
 
-/// An image as `inspect` shows it, in Docker's form.
-pub fn inspect_image(context: &Context, name: &str) -> Result<Value, CliError> {
-    let image = match context.model {
-        true => model::image(context, name)?,
-        false => Store::open(&context.root).resolve(name)?,
-    };
-    let config = serde_json::to_value(image.config.config())
-        .map_err(|e| CliError::new(format!("cannot show the image's config: {e}")))?;
-    Ok(json!({
-        "Id": image.id,
-        "RepoTags": [Reference::parse(&image.reference).map_or(image.reference.clone(), |r| r.familiar())],
-        "Created": image.config.created(),
-        "Architecture": image.config.architecture(),
-        "Os": image.config.os(),
-        "Config": config,
-        "RootFS": { "Type": "layers", "Layers": image.layers.iter().map(|l| &l.diff_id).collect::<Vec<_>>() },
-        "Glassbox": {
-            "Manifest": image.manifest,
-            "Layers": image.layers.iter().map(|l| json!({
-                "Blob": l.blob, "DiffID": l.diff_id, "ChainID": l.chain_id, "Size": l.size,
-                "CreatedBy": l.created_by, "Dir": l.dir, "Unpacked": l.unpacked,
-            })).collect::<Vec<_>>(),
-        },
-    }))
+/// Refuses a command that the model does not have: `the modelled kernel …`.
+pub fn only_real(context: &Context, what: &str) -> Result<(), CliError> {
+    match context.model {
+        false => Ok(()),
+        true => Err(CliError::new(format!("the modelled kernel {what}"))
+            .hint("leave --model out to work with the real store")),
+    }
+}
+
+/// The moment that a new image says it was made, RFC 3339.
+pub fn created(context: &Context) -> String {
+    match context.deterministic {
+        true => "1970-01-01T00:00:00Z".to_owned(),
+        false => jiff::Timestamp::now().to_string(),
+    }
+}
+
+/// The trees of a container, its writable one first.
+pub fn stack(context: &Context, record: &Record) -> Vec<std::path::PathBuf> {
+    let upper = context.container_dir(&record.id).join("upper");
+    std::iter::once(upper).chain(record.layers.iter().rev().cloned()).collect()
+}
+
+/// Bytes of the files in each layer, the lowest first.
+pub fn layer_sizes(context: &Context, image: &Image) -> Result<Vec<u64>, CliError> {
+    if context.model {
+        return Ok(image.layers.iter().map(|l| l.size).collect());
+    }
+    let store = Store::open(&context.root);
+    Ok(image.layers.iter().map(|l| size::of_layer(&store, l)).collect::<Result<_, _>>()?)
+}
+
+/// Stops a running container's processes for as long as what is returned lives.
+pub fn pause(pid: i32) -> Result<Frozen, CliError> {
+    let facts = crate::kernel::linux::host::facts()?;
+    Ok(crate::kernel::linux::cgroup::freeze(pid, &facts.cgroups)?)
 }
 
 /// All containers that can be read, newest first, with what is known of the

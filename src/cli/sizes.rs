@@ -77,6 +77,12 @@ pub fn span(since: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// A moment as Docker prints it in lists: `2026-01-31 12:00:00 +0000 UTC`.
+pub fn moment(t: Timestamp) -> String {
+    let zoned = t.to_zoned(jiff::tz::TimeZone::UTC);
+    format!("{} +0000 UTC", zoned.strftime("%Y-%m-%d %H:%M:%S"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,5 @@
-//! Columns as Docker prints them: three spaces between, the last one ragged.
+//! Columns as Docker prints them: three spaces between, none narrower than ten
+//! with them, the last one ragged.
 
 /// Lays out rows below a heading.
 pub fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
@@ -14,7 +15,7 @@ pub fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
         let mut line = String::new();
         for (width, cell) in widths.iter().zip(row) {
             line.push_str(cell);
-            line.extend(std::iter::repeat_n(' ', width - cell.chars().count() + 3));
+            line.extend(std::iter::repeat_n(' ', (width + 3).max(10) - cell.chars().count()));
         }
         text.push_str(line.trim_end());
         text.push('\n');
@@ -27,6 +28,6 @@ mod tests {
     #[test]
     fn columns_line_up() {
         let rows = [vec!["a".to_owned(), "long cell".to_owned()], vec!["bbbb".to_owned(), String::new()]];
-        assert_eq!(super::table(&["ID", "NAME"], &rows), "ID     NAME\na      long cell\nbbbb\n");
+        assert_eq!(super::table(&["ID", "NAME"], &rows), "ID        NAME\na         long cell\nbbbb\n");
     }
 }

@@ -12,6 +12,7 @@ use super::files::write_atomic;
 use super::id;
 use crate::image::Store;
 use crate::kernel::errno::io_words;
+use crate::spec::Requested;
 use crate::spec::ports::PortMapping;
 
 /// Version of the record's form.
@@ -80,6 +81,9 @@ pub struct Record {
     pub layers: Vec<PathBuf>,
     /// Command and arguments.
     pub command: Vec<String>,
+    /// What of it the user asked for.
+    #[serde(default)]
+    pub requested: Requested,
     /// When it was made.
     pub created: Timestamp,
     /// As last written; a running container's is in the run-time directory.

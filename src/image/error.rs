@@ -162,6 +162,24 @@ pub enum ImageError {
         /// What this machine needs.
         wanted: String,
     },
+    /// Something still needs it.
+    #[error("remove {what}: {why}")]
+    InUse {
+        /// An image or a reference.
+        what: String,
+        /// Who needs it.
+        why: String,
+        /// What to do first.
+        hint: String,
+    },
+    /// An instruction that cannot change a config.
+    #[error("apply the change {instruction:?}: {reason}")]
+    Change {
+        /// As given.
+        instruction: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A registry refused, or its answer is not what it should be.
     #[cfg(feature = "linux")]
     #[error(transparent)]
@@ -233,6 +251,10 @@ impl ImageError {
             }
             ImageError::Manifest { error, .. } => error.hint().into(),
             ImageError::Platform { .. } => "get the image for this machine's architecture".into(),
+            ImageError::InUse { hint, .. } => hint.clone(),
+            ImageError::Change { .. } => {
+                "write it as in a Dockerfile, such as -c 'CMD [\"sh\"]' or -c 'ENV NAME=value'".into()
+            }
             #[cfg(feature = "linux")]
             ImageError::Registry(error) => return error.hint(),
             ImageError::Program { .. } => "use a glassbox built for this machine".into(),

@@ -6,9 +6,14 @@ pub mod archive;
 pub mod builtin;
 #[cfg(feature = "linux")]
 pub mod changes;
+#[cfg(feature = "linux")]
+pub mod create;
 pub mod demo;
 pub mod digest;
 mod error;
+#[cfg(feature = "linux")]
+pub mod explain;
+pub mod family;
 #[cfg(feature = "linux")]
 mod incoming;
 #[cfg(feature = "linux")]
@@ -19,8 +24,11 @@ pub mod manifest;
 pub mod reference;
 #[cfg(feature = "linux")]
 pub mod registry;
+pub mod removal;
 #[cfg(feature = "linux")]
 pub mod store;
+#[cfg(feature = "linux")]
+pub mod union;
 
 use std::path::PathBuf;
 

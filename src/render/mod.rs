@@ -12,3 +12,4 @@ mod lines;
 pub mod paint;
 pub mod plan_table;
 pub mod step;
+pub mod template;

@@ -18,7 +18,7 @@ use oci_spec::runtime::Spec;
 use crate::image::Layer;
 use ports::PortMapping;
 
-pub use request::{NetworkMode, RunRequest};
+pub use request::{NetworkMode, Requested, RunRequest};
 
 /// A request that cannot be met. Reads as a fragment after "failed to …" or
 /// on its own; `hint` says what to do.

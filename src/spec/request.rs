@@ -1,6 +1,8 @@
 //! What a user asks of `run`, after the command line is parsed and before the
 //! image is known.
 
+use serde::{Deserialize, Serialize};
+
 use super::ports::PortMapping;
 use super::volumes::Volume;
 
@@ -65,4 +67,37 @@ pub struct RunRequest {
     pub remove: bool,
     /// A user namespace with these maps, container id 0 at this host id, `size` ids.
     pub userns: Option<(u32, u32)>,
+}
+
+/// What the user asked of `run` that is part of an image's config too: `commit`
+/// puts it there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requested {
+    /// `--entrypoint`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entrypoint: Option<String>,
+    /// The command behind the image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    /// `-e`, completed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<String>,
+    /// `-w`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workdir: Option<String>,
+    /// `-u`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+impl From<&RunRequest> for Requested {
+    fn from(request: &RunRequest) -> Self {
+        Requested {
+            entrypoint: request.entrypoint.clone(),
+            command: request.command.clone(),
+            env: request.env.clone(),
+            workdir: request.workdir.clone(),
+            user: request.user.clone(),
+        }
+    }
 }

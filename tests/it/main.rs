@@ -9,6 +9,8 @@ mod differential;
 mod fault;
 mod fault_life;
 mod fault_store;
+mod image_archives;
+mod image_commands;
 mod lessons;
 mod model;
 mod recording;

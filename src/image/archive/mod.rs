@@ -8,6 +8,7 @@
 
 mod docker;
 mod oci;
+pub mod save;
 mod start;
 mod table;
 

@@ -10,11 +10,13 @@ pub mod name;
 mod pax;
 mod place;
 mod remove;
+pub mod size;
 mod sparse;
 mod stream;
 mod tree;
 mod unpack;
 mod verify;
+pub mod write;
 
 pub use decompress::{Compression, open as decompress};
 pub use place::{sweep_unfinished, unpacking};
@@ -58,7 +60,11 @@ impl Limits {
 #[cfg(test)]
 mod corpus_tests;
 #[cfg(test)]
+mod fidelity_tests;
+#[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod property_tests;
 #[cfg(test)]
 pub(crate) mod test_tar;
 #[cfg(test)]

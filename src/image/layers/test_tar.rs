@@ -43,6 +43,13 @@ impl Tar {
         self
     }
 
+    /// A name that is no text, short enough for the header.
+    pub fn bytes_name(mut self, kind: u8, name: &[u8], data: &[u8]) -> Self {
+        self.bytes.extend(header(kind, name, 0o644, b"", data.len() as u64, (0, 0)));
+        self.data(data);
+        self
+    }
+
     pub fn file(self, name: &str, data: &str) -> Self {
         self.entry(b'0', name, 0o644, "", data.as_bytes())
     }

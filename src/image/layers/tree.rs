@@ -86,16 +86,19 @@ impl Tree {
         if let Some(dir) = self.open.get(path) {
             return Ok(dir.clone());
         }
-        let fd = match self.resolve(path) {
+        let dir = match self.resolve(path) {
             Err(Errno::NOENT) if make => self.make_dirs(path)?,
-            other => other.map_err(|e| refused_path(path, e))?,
+            other => self.handle(other.map_err(|e| refused_path(path, e))?)?,
         };
-        let dir = Dir::of(fd, self.own.1).map_err(Fault::call("fstat"))?;
         if self.open.len() >= OPEN_DIRS {
             self.open.clear();
         }
         self.open.insert(path.to_vec(), dir.clone());
         Ok(dir)
+    }
+
+    fn handle(&self, fd: OwnedFd) -> Done<Dir> {
+        Dir::of(fd, self.own.1).map_err(Fault::call("fstat"))
     }
 
     fn resolve(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
@@ -108,20 +111,32 @@ impl Tree {
         )
     }
 
-    fn make_dirs(&self, path: &[u8]) -> Done<OwnedFd> {
-        let mut above: Option<OwnedFd> = None;
+    /// Makes directories that have no entry of their own, at least not yet: with
+    /// mode 755, and inheriting nothing.
+    fn make_dirs(&self, path: &[u8]) -> Done<Dir> {
+        const MODE: u32 = 0o755;
+        let mut dir = self.root.clone();
         let ends = path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(i, _)| i);
         let mut start = 0;
         for end in ends.chain([path.len()]) {
-            let dir = above.as_ref().unwrap_or(&self.root.fd);
-            match fs::mkdirat(dir, OsStr::from_bytes(&path[start..end]), Mode::from_raw_mode(0o755)) {
-                Ok(()) | Err(Errno::EXIST) => {}
+            let (above, name) = (dir, OsStr::from_bytes(&path[start..end]));
+            let made = match fs::mkdirat(&above.fd, name, Mode::from_raw_mode(MODE)) {
+                Ok(()) => true,
+                Err(Errno::EXIST) => false,
                 Err(e) => return Err(Fault::Call("mkdirat", e)),
+            };
+            dir = self.handle(self.resolve(&path[..end]).map_err(|e| refused_path(&path[..end], e))?)?;
+            if made && (!dir.plain || !self.takes(MODE)) {
+                let owner = (Some(Uid::from_raw(self.own.0)), Some(Gid::from_raw(self.own.1)));
+                fs::chownat(&above.fd, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)
+                    .map_err(Fault::call("fchownat"))?;
+                fs::chmodat(&above.fd, name, Mode::from_raw_mode(MODE), AtFlags::empty())
+                    .map_err(Fault::call("fchmodat"))?;
+                dir.plain = true;
             }
-            above = Some(self.resolve(&path[..end]).map_err(|e| refused_path(&path[..end], e))?);
             start = end + 1;
         }
-        above.ok_or(Fault::Call("mkdirat", Errno::INVAL))
+        Ok(dir)
     }
 
     /// What is at `parent/leaf`, not following it.
@@ -246,7 +261,9 @@ impl Tree {
             fs::chownat(&parent.fd, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)
                 .map_err(Fault::call("fchownat"))?;
         }
-        if kind != FileType::Symlink && (!new || !self.takes(meta.mode)) {
+        // A directory inherits setgid.
+        let inherits = kind == FileType::Directory && !parent.plain;
+        if kind != FileType::Symlink && (!new || inherits || !self.takes(meta.mode)) {
             fs::chmodat(&parent.fd, name, Mode::from_raw_mode(meta.mode), AtFlags::empty())
                 .map_err(Fault::call("fchmodat"))?;
         }

@@ -248,3 +248,90 @@ fn a_second_time_takes_what_is_there_and_a_race_has_one_winner() {
         std::fs::read_dir(dest.parent().unwrap()).unwrap().flatten().map(|e| e.file_name()).collect();
     assert_eq!(left, ["diff"]);
 }
+
+#[test]
+#[ignore = "root"]
+fn names_that_are_no_text_and_names_that_come_again() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let bench = Bench::new();
+    let tar = Tar::new()
+        .bytes_name(b'0', b"caf\xe9/\xff\xfe", b"latin")
+        .file("one", "one")
+        .link("again", "one")
+        .file("again", "two")
+        .symlink("s", "/etc/passwd")
+        .link("h", "s")
+        .file("h", "own")
+        .entry(b'6', "x", 0o600, "", b"")
+        .dir("x")
+        .file("x/in", "in")
+        .entry(b'5', "x", 0o700, "", b"")
+        .entry(b'5', ".wh.gone", 0o755, "", b"")
+        .entry(b'5', "opaque/.wh..wh..opq", 0o755, "", b"")
+        .done();
+    let done = bench.unpack(&tar).unwrap();
+    assert_eq!((done.whiteouts, done.opaque_dirs), (1, 1));
+    let root = bench.dest();
+    let latin = root.join(std::ffi::OsStr::from_bytes(b"caf\xe9/\xff\xfe"));
+    assert_eq!(std::fs::read_to_string(latin).unwrap(), "latin");
+    let tree = tree(&root);
+    assert_eq!((tree["one"].as_str(), tree["again"].as_str()), ("f644 one", "f644 two"));
+    assert_eq!((tree["s"].as_str(), tree["h"].as_str()), ("l-> /etc/passwd", "f644 own"));
+    assert_eq!((tree["x"].as_str(), tree["x/in"].as_str()), ("d700", "f644 in"));
+    assert_eq!(tree["gone"], "whiteout");
+}
+
+#[test]
+#[ignore = "root"]
+fn whiteouts_are_named_if_wanted() {
+    let place = tempfile::tempdir().unwrap();
+    let tar = Tar::new()
+        .file("a/.wh.b", "")
+        .file("c", "")
+        .file(".wh.c", "")
+        .file("d/.wh..wh..opq", "")
+        .file(".wh.more", "")
+        .done();
+    let limits = Limits::default();
+    let layer = Declared {
+        blob: Path::new("sha256:0"),
+        size: tar.len() as u64,
+        diff_id: None,
+        limits: &limits,
+        name_whiteouts: 3,
+    };
+    let done = unpack_tar(&tar[..], &layer, &place.path().join("diff")).unwrap();
+    let told: Vec<_> = done.converted.iter().map(|c| (c.entry.as_str(), c.path.as_str(), c.how)).collect();
+    let want = [
+        ("a/.wh.b", "a/b", Hidden::Device),
+        (".wh.c", "c", Hidden::Replaced),
+        ("d/.wh..wh..opq", "d", Hidden::Opaque),
+    ];
+    assert_eq!(told, want);
+    assert_eq!(done.whiteouts, 3);
+}
+
+/// A link of the layer below is not followed: to this layer it does not exist.
+#[test]
+#[ignore = "root"]
+fn a_link_of_the_layer_below_leads_nowhere() {
+    let lower = Bench::new();
+    lower.unpack(&Tar::new().symlink("etc", "/tmp").symlink("up", "../../..").done()).unwrap();
+    let upper = Bench::new();
+    let tar = Tar::new().file("etc/canary", "x").file("up/canary", "x").file("etc/.wh.gone", "").done();
+    upper.unpack(&tar).unwrap();
+    assert!(!Path::new("/tmp/canary").exists());
+    assert_eq!(tree(&upper.dest())["etc"], "d755");
+    let error = upper_link(&upper).unwrap_err();
+    assert!(error.to_string().contains("does not have before it"), "{error}");
+}
+
+/// A hard link to a file that only the layer below has.
+fn upper_link(bench: &Bench) -> Result<Unpacked, ImageError> {
+    let tar = Tar::new().link("l", "passwd").done();
+    let path = bench.place.path().join("blob");
+    std::fs::write(&path, &tar).unwrap();
+    let other = bench.place.path().join("layers/y/diff");
+    unpack(&path, TAR, &digest::of_bytes(&tar), &other, &Limits::default())
+}

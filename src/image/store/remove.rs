@@ -43,8 +43,34 @@ impl Store {
         // The same image may have another manifest, which has a name.
         removed.deleted.extend(Some(id).filter(|id| collected.blobs.contains(id)));
         let layers = image.iter().flat_map(|i| i.layers.iter().rev());
-        let gone = layers.map(|l| &l.chain_id).filter(|c| collected.layers.contains(*c));
-        removed.deleted.extend(gone.cloned());
+        // A layer that no container ever used has a blob, and no tree.
+        let gone =
+            layers.filter(|l| collected.layers.contains(&l.chain_id) || collected.blobs.contains(&l.blob));
+        removed.deleted.extend(gone.map(|l| l.chain_id.clone()));
+        Ok(removed)
+    }
+
+    /// Takes a name away and leaves the image, without a name if it was the last:
+    /// a running container needs it.
+    ///
+    /// # Errors
+    /// As [`Store::remove`].
+    pub fn untag(&self, name: &str) -> Result<Removed, ImageError> {
+        let _lock = self.lock()?;
+        let mut index = self.index()?;
+        let found = self.find(&index, name)?.clone();
+        let mut removed = Removed::default();
+        take_names(&mut index, &found, name, &mut removed);
+        let mut list = index.manifests().clone();
+        if !list.iter().any(|d| d.digest() == found.digest()) {
+            let mut nameless = found;
+            let mut notes = nameless.annotations().clone().unwrap_or_default();
+            notes.remove(REF_NAME);
+            nameless.set_annotations(Some(notes));
+            list.push(nameless);
+        }
+        index.set_manifests(list);
+        self.write_index(&index)?;
         Ok(removed)
     }
 }

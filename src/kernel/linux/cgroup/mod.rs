@@ -5,9 +5,12 @@ mod create;
 mod device_program;
 mod devices;
 mod files;
+mod freeze;
 mod join;
 mod limit;
 mod remove;
+
+pub use freeze::{Frozen, freeze};
 
 use crate::kernel::Failure;
 use crate::kernel::linux::cx::Cx;
