@@ -100,7 +100,6 @@ pub fn carry_out<K: Kernel>(
                 receipt.remove().map_err(|e| io("remove the receipt in", &context.run, &e))?;
             }
             if outcome.failed.is_some() {
-                // 125 is what `run` says; other commands say 1.
                 outcome.status = if outcome.status == 125 { 1 } else { outcome.status };
                 break outcome;
             }
@@ -114,7 +113,8 @@ pub fn carry_out<K: Kernel>(
     });
     // A second Ctrl-C asked for what is done now.
     signals::take_all();
-    let outcome = result?;
+    // 125 is what `run` says; other commands say 1.
+    let outcome = result.map_err(|e| if e.status == 125 { e.status(1) } else { e })?;
     tell(&outcome);
     Ok(outcome)
 }

@@ -1,6 +1,7 @@
 //! The same for operations on images: sha256sum, tar, jq and skopeo.
 
 use super::byhand::{blob_path, quote};
+use crate::image::digest;
 use crate::plan::image::ImageOp;
 
 /// The commands for one operation, run in the store's directory.
@@ -45,7 +46,7 @@ pub(super) fn commands(op: &ImageOp) -> Vec<String> {
             let (dir, blob) = (quote(dir), blob_path(blob));
             vec![
                 format!("sha256sum blobs/{blob}"),
-                format!("{cat} blobs/{blob} | sha256sum   # {diff_id}"),
+                format!("{cat} blobs/{blob} | sha256sum | grep {}", digest::hex(diff_id).unwrap_or(diff_id)),
                 format!("mkdir -p {dir} && tar {unpack}--numeric-owner --xattrs -x -C {dir} -f blobs/{blob}"),
                 format!("find {dir} -name '.wh.*'"),
             ]

@@ -289,7 +289,7 @@ fn refused_and_nothing_left() {
         (
             "digest that is a path",
             Oci { spoil: |m| m["layers"][0]["digest"] = "sha256:../../x".into(), ..Oci::new() }.tar().done(),
-            "cannot be read",
+            "is no digest",
         ),
         (
             "encrypted layer",
@@ -302,7 +302,7 @@ fn refused_and_nothing_left() {
             }
             .tar()
             .done(),
-            "not supported",
+            "is encrypted",
         ),
         ("two files of one name", docker_old("null").file("manifest.json", "[]").done(), "two files"),
     ];

@@ -29,7 +29,7 @@ pub fn evidence(op: &ImageOp, state: &State) -> Vec<Fact> {
             let Some(manifests) = &images.manifests else { return Vec::new() };
             let names = |refs: &[crate::image::Reference]| match refs {
                 [] => "<none>".to_owned(),
-                refs => refs.iter().map(|r| r.familiar()).collect::<Vec<_>>().join(" "),
+                refs => refs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
             };
             manifests.names().map(|n| fact(path, "image", Value::Text(names(n)))).collect()
         }
@@ -61,12 +61,16 @@ pub fn evidence(op: &ImageOp, state: &State) -> Vec<Fact> {
         }
         ImageOp::TakeLayer { index, file, dir, .. } => {
             let mut facts = blob(file);
-            facts.extend(top(dir));
-            if let Some(unpacked) = images.outcomes.get(index).and_then(|o| o.unpacked.as_ref())
-                && facts.iter().any(|f| f.key == "its root")
+            let root = top(dir);
+            // Counted while unpacking; nothing was, if the tree is not there.
+            if let Some(unpacked) =
+                images.outcomes.get(index).and_then(|o| o.unpacked.as_ref()).filter(|_| !root.is_empty())
             {
-                facts.extend(super::super::layers::counts(dir, unpacked));
                 facts.extend(unpacked.converted.iter().flat_map(|c| hidden(dir, c)));
+                facts.extend(root);
+                facts.extend(super::super::layers::counts(dir, unpacked));
+            } else {
+                facts.extend(root);
             }
             facts
         }
@@ -105,8 +109,8 @@ fn blob(path: &str) -> Vec<Fact> {
     }
     let (_, digest, bytes) = hash.finish();
     vec![
-        fact(path, "size", Value::volatile(Kind::Bytes, bytes)),
         fact(path, "sha256", Value::volatile(Kind::Digest, digest)),
+        fact(path, "size", Value::volatile(Kind::Bytes, bytes)),
     ]
 }
 
@@ -125,7 +129,9 @@ fn hidden(dir: &str, converted: &crate::image::layers::Converted) -> Vec<Fact> {
     let now = match converted.how {
         Hidden::Device | Hidden::Replaced => {
             let shown = path.to_string_lossy().into_owned();
-            made(&shown).pop().map_or(Value::from("nothing"), |f| f.value)
+            let text = made(&shown).pop().map_or("nothing".to_owned(), |f| f.value.text());
+            // Whose it is and how it may be used means nothing for a whiteout.
+            Value::from(text.split(", ").next().unwrap_or_default())
         }
         Hidden::Opaque => {
             let mut value = [0u8; 8];

@@ -230,12 +230,11 @@ pub(super) fn evidence(op: &ImageOp, cx: &mut Cx<'_>) -> Vec<Fact> {
         ImageOp::TakeLayer { file, dir, .. } => {
             let mut facts = blob(cx, file);
             if cx.w.disk_entry(dir).is_some() {
-                let names = cx.w.disk_names(dir);
-                facts.push(fact(dir, "its root", names.join(" ").into()));
-                if let Some(unpacked) = cx.carried.images.unpacked.take() {
-                    facts.extend(counts(dir, &unpacked));
-                    facts.extend(hidden(cx, dir, &unpacked));
-                }
+                let root = fact(dir, "its root", cx.w.disk_names(dir).join(" ").into());
+                let unpacked = cx.carried.images.unpacked.take();
+                facts.extend(unpacked.iter().flat_map(|u| hidden(cx, dir, u)));
+                facts.push(root);
+                facts.extend(unpacked.iter().flat_map(|u| counts(dir, u)));
             }
             facts
         }
@@ -261,8 +260,8 @@ fn blob(cx: &mut Cx<'_>, path: &str) -> Vec<Fact> {
     let fact = |key: &str, value| Fact { source: path.into(), key: key.to_owned(), value };
     match cx.w.disk_entry(path) {
         Some(entry) => vec![
-            fact("size", Value::volatile(Kind::Bytes, entry.content.len())),
             fact("sha256", Value::volatile(Kind::Digest, digest::of_bytes(entry.content))),
+            fact("size", Value::volatile(Kind::Bytes, entry.content.len())),
         ],
         None => Vec::new(),
     }
@@ -292,11 +291,9 @@ fn hidden(cx: &mut Cx<'_>, dir: &str, unpacked: &Unpacked) -> Vec<Fact> {
     for (entry, path) in &unpacked.whiteouts {
         let place = format!("{dir}/{path}");
         let now = match cx.w.disk_entry(&place) {
-            Some(found) if found.is_whiteout() => {
-                format!("character device 0:0, mode 0{:o}, owner {}:{}", found.mode, found.uid, found.gid)
-            }
-            Some(_) => "no whiteout".to_owned(),
-            None => Errno::ENOENT.words().to_owned(),
+            Some(found) if found.is_whiteout() => "character device 0:0",
+            Some(_) => "no whiteout",
+            None => Errno::ENOENT.words(),
         };
         facts.push(Fact { source: place.into(), key: entry.clone(), value: now.into() });
     }
