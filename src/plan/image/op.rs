@@ -24,6 +24,25 @@ pub enum ImageOp {
         /// The archive.
         path: String,
     },
+    /// Ask a registry what a name means: its manifest, or that of an index for a
+    /// platform.
+    AskRegistry {
+        /// `docker.io`, `HOST[:PORT]`.
+        registry: String,
+        /// Full reference, with tag or digest.
+        reference: String,
+        /// `linux/arm64`.
+        platform: String,
+    },
+    /// Fetch the config that the manifest names.
+    FetchConfig {
+        /// `docker.io`, `HOST[:PORT]`.
+        registry: String,
+        /// Full reference, with tag or digest.
+        reference: String,
+        /// `linux/arm64`.
+        platform: String,
+    },
     /// Take one layer into the store: fetched, verified, stored, unpacked.
     TakeLayer {
         /// Position among the layers taken in, 1 is the lowest.
@@ -71,6 +90,8 @@ impl ImageOp {
             ImageOp::OpenArchive { .. } => "image_open_archive",
             ImageOp::ReadManifests { .. } => "image_read_manifests",
             ImageOp::ReadConfigs { .. } => "image_read_configs",
+            ImageOp::AskRegistry { .. } => "image_ask_registry",
+            ImageOp::FetchConfig { .. } => "image_fetch_config",
             ImageOp::TakeLayer { .. } => "image_take_layer",
             ImageOp::NameImages { .. } => "image_name_images",
         }
@@ -82,9 +103,11 @@ impl ImageOp {
             // The index is replaced whole: it has the names, or not. A manifest that
             // it does not have yet may be there.
             ImageOp::TakeLayer { .. } | ImageOp::NameImages { .. } => true,
-            ImageOp::OpenArchive { .. } | ImageOp::ReadManifests { .. } | ImageOp::ReadConfigs { .. } => {
-                false
-            }
+            ImageOp::OpenArchive { .. }
+            | ImageOp::ReadManifests { .. }
+            | ImageOp::ReadConfigs { .. }
+            | ImageOp::AskRegistry { .. }
+            | ImageOp::FetchConfig { .. } => false,
         }
     }
 
@@ -95,16 +118,22 @@ impl ImageOp {
             ImageOp::NameImages { images, manifests, .. } => {
                 images.iter().chain(manifests).map(String::as_str).collect()
             }
-            ImageOp::OpenArchive { .. } | ImageOp::ReadManifests { .. } | ImageOp::ReadConfigs { .. } => {
-                vec![]
-            }
+            ImageOp::OpenArchive { .. }
+            | ImageOp::ReadManifests { .. }
+            | ImageOp::ReadConfigs { .. }
+            | ImageOp::AskRegistry { .. }
+            | ImageOp::FetchConfig { .. } => vec![],
         }
     }
 
     /// It never changes anything.
     pub fn only_reads(&self) -> bool {
         match self {
-            ImageOp::OpenArchive { .. } | ImageOp::ReadManifests { .. } | ImageOp::ReadConfigs { .. } => true,
+            ImageOp::OpenArchive { .. }
+            | ImageOp::ReadManifests { .. }
+            | ImageOp::ReadConfigs { .. }
+            | ImageOp::AskRegistry { .. }
+            | ImageOp::FetchConfig { .. } => true,
             ImageOp::TakeLayer { .. } | ImageOp::NameImages { .. } => false,
         }
     }

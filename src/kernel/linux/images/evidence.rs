@@ -44,14 +44,21 @@ pub fn evidence(op: &ImageOp, state: &State) -> Vec<Fact> {
                     digest("manifest", &image.digest()),
                     fact(path, "manifest", Value::from(made)),
                 ];
-                for (n, layer) in (1..).zip(&image.layers) {
-                    facts.push(digest(&format!("layer {n} blob"), layer.blob.digest().as_ref()));
-                    facts.push(digest(&format!("layer {n} diff ID"), &layer.diff_id));
-                    facts.push(digest(&format!("layer {n} chain ID"), &layer.chain_id));
-                }
+                facts.extend(names_of_layers(path, image));
                 facts
             })
             .collect(),
+        ImageOp::AskRegistry { registry, .. } => super::pull::evidence(registry, images),
+        ImageOp::FetchConfig { registry, .. } => {
+            let mut facts = super::pull::evidence(registry, images);
+            // What the manifest said was told before.
+            facts.retain(|f| f.source == Value::from("HTTP"));
+            for image in &images.incoming {
+                facts.push(fact(registry, "config", Value::volatile(Kind::Digest, image.id())));
+                facts.extend(names_of_layers(registry, image));
+            }
+            facts
+        }
         ImageOp::TakeLayer { index, file, dir, .. } => {
             let mut facts = blob(file);
             let root = top(dir);
@@ -76,6 +83,19 @@ pub fn evidence(op: &ImageOp, state: &State) -> Vec<Fact> {
             facts
         }
     }
+}
+
+/// The three names of each layer.
+fn names_of_layers(source: &str, image: &crate::image::Incoming) -> Vec<Fact> {
+    let digest = |key: String, d: &str| fact(source, &key, Value::volatile(Kind::Digest, d));
+    let of = |(n, layer): (u32, &crate::image::intake::Wanted)| {
+        [
+            digest(format!("layer {n} blob"), layer.blob.digest().as_ref()),
+            digest(format!("layer {n} diff ID"), &layer.diff_id),
+            digest(format!("layer {n} chain ID"), &layer.chain_id),
+        ]
+    };
+    (1..).zip(&image.layers).flat_map(of).collect()
 }
 
 /// Size and digest of a stored blob, read from the disk.

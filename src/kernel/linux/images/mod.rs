@@ -5,6 +5,7 @@
 mod evidence;
 mod layers;
 mod load;
+mod pull;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::plan::image::{Arriving, ArrivingLayer, ImageOp};
 use crate::plan::{Op, Plan};
 
 pub use evidence::evidence;
+pub use pull::Asking;
 
 /// What is held between the steps of actions on images.
 #[derive(Default)]
@@ -28,6 +30,8 @@ pub struct Images {
     manifests: Option<Manifests>,
     /// The images that arrive, resolved.
     pub incoming: Vec<Incoming>,
+    /// The registry that is asked, if this is about one.
+    pub asking: Option<Asking>,
     /// Where their layers come from.
     pub source: Option<Arc<dyn BlobSource>>,
     /// Hears of the layers.
@@ -95,6 +99,8 @@ pub(super) fn apply(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<
         ImageOp::OpenArchive { path } => load::open(path, &store, cx.rec, &mut state.images),
         ImageOp::ReadManifests { .. } => load::manifests(&mut state.images),
         ImageOp::ReadConfigs { .. } => load::configs(&mut state.images),
+        ImageOp::AskRegistry { reference, platform, .. } => pull::ask(reference, platform, &mut state.images),
+        ImageOp::FetchConfig { platform, .. } => pull::config(platform, &mut state.images),
         ImageOp::TakeLayer { index, .. } => layers::take(*index, &store, &mut state.images),
         ImageOp::NameImages { .. } => {
             Incoming::name_all(&store, &state.images.incoming)?;
@@ -122,7 +128,11 @@ pub(super) fn undo(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<(
             let blobs: Vec<&str> = images.iter().chain(manifests).map(String::as_str).collect();
             layers::discard(&store, &blobs, &[], cx.rec)
         }
-        ImageOp::OpenArchive { .. } | ImageOp::ReadManifests { .. } | ImageOp::ReadConfigs { .. } => Ok(()),
+        ImageOp::OpenArchive { .. }
+        | ImageOp::ReadManifests { .. }
+        | ImageOp::ReadConfigs { .. }
+        | ImageOp::AskRegistry { .. }
+        | ImageOp::FetchConfig { .. } => Ok(()),
     }
 }
 
