@@ -96,6 +96,7 @@ pub fn images(context: &Context) -> Result<Vec<Listed>, CliError> {
         let image = model::image(context, builtin::REFERENCE)?;
         return Ok(vec![Listed {
             reference: Reference::parse(&image.reference).ok(),
+            source: None,
             created: image.config.created().clone(),
             size: image.layers.iter().map(|l| l.size).sum(),
             manifest: image.manifest,
