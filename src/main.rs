@@ -1,16 +1,25 @@
 //! The `glassbox` program: the command line, and, under the name of one of its
 //! programs, the userland of the built-in image.
 
+#![cfg_attr(all(target_os = "linux", target_env = "gnu"), no_main)]
+
+mod start;
+
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use glassbox::{kernel::linux::userland, userland as programs};
 
-fn main() -> ExitCode {
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn main() {
+    std::process::exit(i32::from(run()))
+}
+
+/// The exit status.
+fn run() -> u8 {
     let args: Vec<OsString> = std::env::args_os().collect();
     match program(&args) {
         Some(argv) => as_program(argv),
-        None => ExitCode::from(glassbox::cli::main(args)),
+        None => glassbox::cli::main(args),
     }
 }
 
@@ -26,17 +35,17 @@ fn program(args: &[OsString]) -> Option<Vec<String>> {
     (args.get(1).is_some_and(|a| a == programs::MULTICALL)).then(|| text(&args[1..]))
 }
 
-fn as_program(argv: Vec<String>) -> ExitCode {
+fn as_program(argv: Vec<String>) -> u8 {
     let env = std::env::vars_os()
         .map(|(n, v)| format!("{}={}", n.to_string_lossy(), v.to_string_lossy()))
         .collect();
     let name = argv.get(1).cloned().unwrap_or_default();
     match userland::run(programs::Invocation { argv, env }) {
-        Some(status) => ExitCode::from(status),
+        Some(status) => status,
         None => {
             use std::io::Write;
             let _ = writeln!(std::io::stderr(), "{name}: applet not found");
-            ExitCode::from(127)
+            127
         }
     }
 }

@@ -84,7 +84,8 @@ fn facts_host_name() -> String {
     nix::unistd::gethostname().map_or_else(|_| "localhost".to_owned(), |n| n.to_string_lossy().into_owned())
 }
 
-fn new_id(context: &Context) -> Result<String, CliError> {
+/// A new id: 64 hexadecimal digits.
+pub fn new_id(context: &Context) -> Result<String, CliError> {
     // The model has no randomness of its own.
     if context.deterministic || context.model {
         let free = |n: &u64| {

@@ -1,6 +1,7 @@
 //! The command line: a file per command, each with its arguments and a call
 //! into the library. Only this room prints, and only it reads the environment.
 
+mod action;
 mod args;
 mod bars;
 mod commit;

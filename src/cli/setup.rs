@@ -1,7 +1,5 @@
 //! What several commands need of the store: images, containers, repair.
 
-use std::io::IsTerminal;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -14,7 +12,6 @@ use crate::container::record::{self, Record, RecordError, Status};
 use crate::container::repair::Repaired;
 use crate::container::userdb;
 use crate::engine::Emitter;
-use crate::image::archive::{self, LoadOptions};
 use crate::image::builtin;
 use crate::image::layers::size;
 use crate::image::store::{Listed, Store};
@@ -106,39 +103,6 @@ pub fn images(context: &Context) -> Result<Vec<Listed>, CliError> {
         }]);
     }
     Ok(Store::open(&context.root).list()?)
-}
-
-/// Loads an archive; the lines that `docker load` would print.
-pub fn load(context: &Context, file: Option<&Path>) -> Result<Vec<String>, CliError> {
-    if context.model {
-        return Err(CliError::new(
-            "the modelled kernel takes no archives: it holds only the built-in image box",
-        )
-        .hint("leave --model out to load images for the real kernel"));
-    }
-    let store = Store::open(&context.root);
-    // Unpacked at once, so that a layer that cannot be unpacked is refused here.
-    let options = LoadOptions { unpack: true };
-    let loaded = match file {
-        Some(path) => {
-            let file = std::fs::File::open(path).map_err(|e| io("open the archive", path, &e))?;
-            archive::load(&store, file, &path.to_string_lossy(), &options)?
-        }
-        None if std::io::stdin().is_terminal() => {
-            return Err(CliError::new("there is no archive: standard input is a terminal")
-                .hint("give -i FILE, or feed the archive through a pipe"));
-        }
-        None => archive::load(&store, std::io::stdin().lock(), "standard input", &options)?,
-    };
-    Ok(loaded.iter().flat_map(lines).collect())
-}
-
-/// What `docker load` says of one image.
-fn lines(loaded: &archive::Loaded) -> Vec<String> {
-    if loaded.references.is_empty() {
-        return vec![format!("Loaded image ID: {}", loaded.id)];
-    }
-    loaded.references.iter().map(|r| format!("Loaded image: {}", r.familiar())).collect()
 }
 
 /// Refuses a command that the model does not have: `the modelled kernel …`.

@@ -48,7 +48,11 @@ impl Stepper {
 
     /// The plan that will be stepped through.
     pub fn plan(&mut self, plan: &Plan) {
-        self.plan = Some(plan.clone());
+        match &mut self.plan {
+            // The second plan of an action comes after the first.
+            Some(known) => known.steps.extend(plan.steps.iter().cloned()),
+            None => self.plan = Some(plan.clone()),
+        }
     }
 
     fn show(&self, lines: &[crate::narrate::Line]) -> Result<(), Failure> {

@@ -34,6 +34,13 @@ pub struct TraceArgs {
     step: Option<StepMode>,
 }
 
+impl TraceArgs {
+    /// The user is asked before each step.
+    pub fn steps(&self) -> bool {
+        self.step.is_some()
+    }
+}
+
 /// How much is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TraceLevel {
@@ -131,7 +138,7 @@ impl Watching {
         let raw = tty && io::stdin().is_terminal();
         let tee = (file.is_some() || screen.is_some()).then_some(Tee { file, screen, raw });
         let stepper = args.step.map(|_| Stepper::new(context));
-        Ok(Watching { tee, pauser: Chain { stepper, fault }, watch, unattended })
+        Ok(Watching { tee, pauser: Chain { stepper, fault, found: false }, watch, unattended })
     }
 
     /// Refuses a fault at a step that the plan does not have.
@@ -142,6 +149,11 @@ impl Watching {
     /// How closely the kernel has to look.
     pub fn watch(&self) -> Watch {
         self.watch
+    }
+
+    /// Whether somebody may stop between two steps.
+    pub fn stops(&self) -> bool {
+        self.pauser.stepper.is_some() || self.pauser.fault.is_some()
     }
 
     /// Whether the steps are only recorded, in a file: init need not wait for a
@@ -201,9 +213,26 @@ impl EventSink for Tee {
 struct Chain {
     stepper: Option<Stepper>,
     fault: Option<Fault>,
+    /// The fault's step is in one of the plans so far.
+    found: bool,
 }
 
 impl Pauser for Chain {
+    fn plan(&mut self, plan: &Plan, last: bool) -> Result<(), Failure> {
+        if let Some(stepper) = &mut self.stepper {
+            stepper.plan(plan);
+        }
+        if let Some(fault) = &self.fault {
+            let (Fault::Fail(id, _) | Fault::Kill(id)) = fault;
+            self.found |= plan.step(id).is_some();
+            if last && !self.found {
+                return Err(Failure::new(format!("go on: the plans have no step {id}"), None)
+                    .hint("--trace shows the steps with their names"));
+            }
+        }
+        Ok(())
+    }
+
     fn before(&mut self, step: &Step, kernel: &mut dyn Kernel, slots: &Slots) -> Result<Decision, Failure> {
         if let Some(stepper) = &mut self.stepper
             && stepper.before(step, kernel, slots)? == Decision::Quit
@@ -246,8 +275,7 @@ pub fn begin(
         Value::volatile(Kind::Digest, &spec.image.manifest),
         Value::volatile(Kind::Container, spec.cgroup()),
     ];
-    let command: Vec<String> = std::env::args().skip(1).collect();
-    names.extend(places(&command).map(|place| Value::volatile(Kind::Path, place)));
+    let command = command(&mut names);
     for layer in &spec.image.layers {
         names
             .extend([&layer.diff_id, &layer.chain_id, &layer.blob].map(|d| Value::volatile(Kind::Digest, d)));
@@ -276,9 +304,43 @@ pub fn begin(
     }
 }
 
+/// The command line; its places are added to the names.
+fn command(names: &mut Vec<Value>) -> Vec<String> {
+    let command: Vec<String> = std::env::args().skip(1).collect();
+    names.extend(places(&command).map(|place| Value::volatile(Kind::Path, place)));
+    command
+}
+
+/// The first event of an action on images.
+pub fn begin_action(context: &Context, kernel: KernelName, release: &str, plan: &Plan, watch: Watch) -> Body {
+    let path = |p: &std::path::Path| Value::volatile(Kind::Path, p.to_string_lossy());
+    let mut names = vec![Value::volatile(Kind::Container, &plan.container)];
+    names.extend([path(&context.run), path(&context.root)]);
+    names.extend(names_of(plan));
+    Body::Begin {
+        version: TRACE_VERSION,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        kernel,
+        release: Value::volatile(Kind::Release, release),
+        command: command(&mut names),
+        watch,
+        plan: plan.clone(),
+        names,
+    }
+}
+
+/// What differs from run to run in a plan of operations on images.
+pub fn names_of(plan: &Plan) -> Vec<Value> {
+    let digests = plan.steps.iter().flat_map(|step| match &step.op {
+        Op::Image(op) => op.digests(),
+        _ => Vec::new(),
+    });
+    digests.map(|d| Value::volatile(Kind::Digest, d)).collect()
+}
+
 /// The paths on the command line that belong to this machine and not to the run.
 fn places(command: &[String]) -> impl Iterator<Item = &str> {
-    const FLAGS: [&str; 3] = ["--root", "--run-root", "--trace-file"];
+    const FLAGS: [&str; 5] = ["--root", "--run-root", "--trace-file", "--input", "-i"];
     let next = command.iter().skip(1).map(Some).chain([None]);
     command.iter().zip(next).filter_map(|(arg, next)| match arg.split_once('=') {
         Some((flag, value)) if FLAGS.contains(&flag) => Some(value),

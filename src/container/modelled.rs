@@ -14,8 +14,7 @@ use crate::kernel::Errno;
 use crate::kernel::model::World;
 use crate::userland::PROGRAMS;
 
-/// Where the store is on the modelled disk.
-pub const STORE: &str = "/var/lib/glassbox";
+pub use crate::kernel::model::STORE;
 
 /// Why the modelled disk cannot be read or kept.
 #[derive(Debug, thiserror::Error)]

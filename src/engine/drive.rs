@@ -188,7 +188,7 @@ fn removes_container(plan: &Plan) -> bool {
 
 /// Whether an operation leaves anything on the host that outlives the
 /// container's namespaces. What init does goes away with them.
-fn leaves_something(op: &Op) -> bool {
+pub fn leaves_something(op: &Op) -> bool {
     match op {
         Op::MakeDir { .. }
         | Op::MountOverlay { .. }
@@ -202,6 +202,7 @@ fn leaves_something(op: &Op) -> bool {
         | Op::PublishPort { .. }
         | Op::WriteFile { .. }
         | Op::Supervise { .. } => true,
+        Op::Image(op) => op.leaves_something(),
         // A limit goes with its cgroup, a membership with the process.
         Op::SetLimit { limit, .. } => *limit == crate::plan::op::Limit::Controllers,
         Op::ReadImage { .. }

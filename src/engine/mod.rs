@@ -6,9 +6,9 @@ mod drive;
 mod emit;
 
 use crate::kernel::{Failure, Kernel, Slots};
-use crate::plan::{Step, StepId};
+use crate::plan::{Plan, Step, StepId};
 
-pub use drive::{Driver, of_the_container, rollback};
+pub use drive::{Driver, leaves_something, of_the_container, rollback};
 pub use emit::Emitter;
 
 /// What a pause decides.
@@ -23,6 +23,12 @@ pub enum Decision {
 /// Stands between the announcement of a step and its execution: the stepper,
 /// or a fault that a lesson or a test injects.
 pub trait Pauser {
+    /// Called with each plan before its first step; after the last one no more
+    /// follow.
+    fn plan(&mut self, _plan: &Plan, _last: bool) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Called before each step. An error is taken as the step's own failure.
     fn before(&mut self, step: &Step, kernel: &mut dyn Kernel, slots: &Slots) -> Result<Decision, Failure>;
 

@@ -8,11 +8,14 @@ pub mod builtin;
 pub mod changes;
 #[cfg(feature = "linux")]
 pub mod create;
+pub mod demo;
 pub mod digest;
 mod error;
 #[cfg(feature = "linux")]
 pub mod explain;
 pub mod family;
+#[cfg(feature = "linux")]
+mod incoming;
 #[cfg(feature = "linux")]
 pub mod intake;
 #[cfg(feature = "linux")]
@@ -32,6 +35,8 @@ use std::path::PathBuf;
 use oci_spec::image::ImageConfiguration;
 
 pub use error::ImageError;
+#[cfg(feature = "linux")]
+pub use incoming::Incoming;
 pub use reference::Reference;
 #[cfg(feature = "linux")]
 pub use store::Store;

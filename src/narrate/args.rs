@@ -45,7 +45,7 @@ pub(super) fn of_op(
     }
     if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(op) {
         let fill = Fill { known, separator, unfilled, bare: matches!(op, Op::PublishPort { .. }) };
-        for (name, value) in fields.iter().filter(|(n, _)| *n != "op" && *n != "of") {
+        for (name, value) in fields.iter().filter(|(n, _)| *n != "op" && *n != "of" && *n != "do") {
             fill.field(&mut args, name, value);
         }
     }
@@ -112,6 +112,7 @@ impl Fill<'_> {
         text(args, &format!("{name}_inside"), &brief_ids(inside(value)));
         // A variant's key cannot be an address.
         text(args, &format!("{name}_any"), if value == "0.0.0.0" { "true" } else { "false" });
+        text(args, &format!("{name}_stdin"), if value == "-" { "true" } else { "false" });
         let last = value.trim_end_matches('/').rsplit('/').next().filter(|l| !l.is_empty());
         text(args, &format!("{name}_last"), &brief_ids(last.unwrap_or(value)));
     }

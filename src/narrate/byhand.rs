@@ -53,6 +53,7 @@ pub(super) fn commands(op: &Op, known: Known<'_>) -> Vec<String> {
             ]
         }
         Op::UseLayer { dir, .. } => vec![format!("ls {}", q(dir))],
+        Op::Image(op) => super::byhand_image::commands(op),
         Op::ReadHostKernel => vec!["uname -r".into()],
         Op::LookForKernel { layers } => {
             let dirs: Vec<_> = layers.iter().map(|l| format!("{}/boot", quote(l))).collect();
@@ -206,11 +207,11 @@ fn bare_address(known: Known<'_>) -> Option<String> {
     known.slots.get(&Slot::Address).map(|v| without_prefix(&v.text()).to_owned())
 }
 
-fn blob_path(digest: &str) -> String {
+pub(super) fn blob_path(digest: &str) -> String {
     quote(&digest.replacen(':', "/", 1))
 }
 
-fn show_blob(digest: &str) -> String {
+pub(super) fn show_blob(digest: &str) -> String {
     format!("cat blobs/{}", blob_path(digest))
 }
 

@@ -1,6 +1,7 @@
 //! Where to read on: pages of the manual, and lessons.
 
 use crate::plan::Op;
+use crate::plan::image::ImageOp;
 use crate::plan::op::{CgroupVersion, MountRole, Ns};
 
 /// Pages of the manual about what `op` does, most telling first.
@@ -66,7 +67,20 @@ pub fn man(op: &Op) -> Vec<&'static str> {
         Op::ReadChanges { .. } => vec!["kernel documentation: filesystems/overlayfs"],
         Op::RecordExit { .. } => vec!["wait(2)", "rename(2)"],
         Op::RemoveContainer { .. } => vec!["unlink(2)", "rmdir(2)"],
+        Op::Image(op) => image_pages(op),
         Op::Undo { of, .. } => man(of),
+    }
+}
+
+fn image_pages(op: &ImageOp) -> Vec<&'static str> {
+    match op {
+        ImageOp::OpenArchive { .. } => vec!["tar(5)", "OCI image-spec: image-layout", "docker-save(1)"],
+        ImageOp::ReadManifests { .. } => vec!["OCI image-spec: image-index, manifest"],
+        ImageOp::ReadConfigs { .. } => vec!["OCI image-spec: config (DiffID, ChainID)"],
+        ImageOp::TakeLayer { .. } => {
+            vec!["OCI image-spec: layer (whiteouts)", "kernel documentation: filesystems/overlayfs"]
+        }
+        ImageOp::NameImages { .. } => vec!["OCI image-spec: image-layout", "rename(2)"],
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod args;
 mod byhand;
+mod byhand_image;
 mod manual;
 #[doc(hidden)]
 pub mod samples;

@@ -3,6 +3,7 @@
 
 use std::net::Ipv4Addr;
 
+use crate::plan::image::ImageOp;
 use crate::plan::op::{
     Arg, CapSets, CgroupVersion, DeviceRule, IdMap, Limit, MountRole, Ns, OverlayStyle, Protocol, Rlimit,
     SeccompProfile, Slot,
@@ -200,7 +201,9 @@ fn next(op: &Op) -> Option<Op> {
         }
         Op::ReadChanges { .. } => Op::RecordExit { record: format!("{DIR}/record.json") },
         Op::RecordExit { .. } => Op::RemoveContainer { path: s(DIR) },
-        Op::RemoveContainer { .. } => Op::Undo {
+        Op::RemoveContainer { .. } => Op::Image(images()[0].clone()),
+        Op::Image(op) if next_image(op).is_some() => Op::Image(next_image(op)?),
+        Op::Image(_) => Op::Undo {
             step: StepId(s("network.create-veth")),
             of: Box::new(Op::CreateVeth {
                 host: s("gb4f1c9be2"),
@@ -269,6 +272,7 @@ pub fn edges() -> Vec<Op> {
         Op::Supervise { tty: true, interactive: false },
         Op::ReadChanges { upper: s("/u"), lower: vec![] },
     ];
+    ops.extend(image_edges());
     for role in roles() {
         ops.push(dir(role, "/mnt"));
         ops.push(Op::Bind { role, source: s("/a"), target: s("/b"), recursive: false, options: vec![] });
@@ -316,4 +320,72 @@ pub fn limits() -> Vec<Limit> {
         })
     };
     std::iter::successors(Some(Limit::Memory), next).collect()
+}
+
+fn images() -> Vec<ImageOp> {
+    let first = ImageOp::OpenArchive { path: s("/tmp/app.tar") };
+    std::iter::successors(Some(first), next_image).collect()
+}
+
+/// The sample after this one, as for [`next`].
+fn next_image(op: &ImageOp) -> Option<ImageOp> {
+    let path = || s("/tmp/app.tar");
+    Some(match op {
+        ImageOp::OpenArchive { .. } => ImageOp::ReadManifests { path: path() },
+        ImageOp::ReadManifests { .. } => ImageOp::ReadConfigs { path: path() },
+        ImageOp::ReadConfigs { .. } => ImageOp::TakeLayer {
+            index: 2,
+            count: 3,
+            from: path(),
+            blob: digest('1'),
+            media_type: s("application/vnd.oci.image.layer.v1.tar+gzip"),
+            size: 1_234_567,
+            diff_id: digest('2'),
+            chain_id: digest('3'),
+            file: format!("/var/lib/glassbox/blobs/sha256/{}", "1".repeat(64)),
+            dir: format!("/var/lib/glassbox/layers/{}/diff", "3".repeat(64)),
+            stored: false,
+            unpacked: false,
+        },
+        ImageOp::TakeLayer { .. } => ImageOp::NameImages {
+            names: vec![s("docker.io/library/app:1")],
+            images: vec![digest('a')],
+            manifests: vec![digest('b')],
+            index: s("/var/lib/glassbox/index.json"),
+        },
+        ImageOp::NameImages { .. } => return None,
+    })
+}
+
+/// Operations on images with values at the edges.
+fn image_edges() -> Vec<Op> {
+    let stdin = || s("-");
+    let mut ops = vec![
+        ImageOp::OpenArchive { path: stdin() },
+        ImageOp::ReadManifests { path: stdin() },
+        ImageOp::ReadConfigs { path: stdin() },
+        ImageOp::NameImages {
+            names: vec![],
+            images: vec![digest('a')],
+            manifests: vec![digest('b')],
+            index: s("/i"),
+        },
+    ];
+    for (media_type, from) in [("tar", "-"), ("tar+zstd", "/x.tar"), ("tar+gzip", "registry.example")] {
+        ops.push(ImageOp::TakeLayer {
+            index: 1,
+            count: 1,
+            from: s(from),
+            blob: digest('1'),
+            media_type: format!("application/vnd.oci.image.layer.v1.{media_type}"),
+            size: 1,
+            diff_id: digest('2'),
+            chain_id: digest('2'),
+            file: s("/f"),
+            dir: s("/d"),
+            stored: true,
+            unpacked: true,
+        });
+    }
+    ops.into_iter().map(Op::Image).collect()
 }

@@ -38,10 +38,19 @@ impl Lang {
         }
     }
 
-    fn messages(self) -> [&'static str; 2] {
+    /// The first two are about operations, the last is the renderers'.
+    fn messages(self) -> [&'static str; 3] {
         match self {
-            Lang::En => [include_str!("messages/en.ftl"), include_str!("messages/en-story.ftl")],
-            Lang::ZhCn => [include_str!("messages/zh-CN.ftl"), include_str!("messages/zh-CN-story.ftl")],
+            Lang::En => [
+                include_str!("messages/en.ftl"),
+                include_str!("messages/en-image.ftl"),
+                include_str!("messages/en-story.ftl"),
+            ],
+            Lang::ZhCn => [
+                include_str!("messages/zh-CN.ftl"),
+                include_str!("messages/zh-CN-image.ftl"),
+                include_str!("messages/zh-CN-story.ftl"),
+            ],
         }
     }
 }
@@ -247,6 +256,9 @@ impl Narrator {
 
 /// Operations that never change anything: that they changed nothing says no more.
 fn only_reads(op: &Op) -> bool {
+    if let Op::Image(op) = op {
+        return op.only_reads();
+    }
     matches!(
         op,
         Op::ReadImage { .. }

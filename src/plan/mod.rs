@@ -3,6 +3,7 @@
 //! nothing here touches a host.
 
 pub mod cgroup;
+pub mod image;
 pub mod op;
 pub mod order;
 pub mod run;

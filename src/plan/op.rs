@@ -576,6 +576,8 @@ pub enum Op {
         /// The directory.
         path: String,
     },
+    /// Something with the images of the store.
+    Image(super::image::ImageOp),
     /// Undo an earlier step now that its work is over.
     Undo {
         /// The step undone.
@@ -637,6 +639,7 @@ impl Op {
             Op::ReadChanges { .. } => "read_changes",
             Op::RecordExit { .. } => "record_exit",
             Op::RemoveContainer { .. } => "remove_container",
+            Op::Image(op) => op.name(),
             Op::Undo { .. } => "undo",
         }
     }

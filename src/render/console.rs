@@ -76,6 +76,8 @@ pub struct Console<W: Write> {
     /// Reasons that have been given: once is enough, except at full length.
     reasons: HashSet<String>,
     rolling_back: bool,
+    /// The plan has a command to run.
+    runs: bool,
     /// The container's command was started.
     started: bool,
     /// Steps for which there was nothing to take back.
@@ -97,6 +99,7 @@ impl<W: Write> Console<W> {
             held: Vec::new(),
             reasons: HashSet::new(),
             rolling_back: false,
+            runs: true,
             started: false,
             quiet: 0,
         }
@@ -414,7 +417,14 @@ impl<W: Write> EventSink for Console<W> {
                         self.phases.push(step.phase);
                     }
                 }
+                self.runs = plan.steps.iter().any(|s| matches!(s.op, Op::Exec { .. }));
                 self.begin(*kernel, release, command)
+            }
+            Body::Planned { plan, .. } => {
+                let mut rows = self.release();
+                let line = self.narrator.say("story_planned", &[("count", plan.steps.len().into())]);
+                rows.extend([Row::Blank, Row::Flush(line)]);
+                rows
             }
             Body::About { step, phase, actor, op } => {
                 self.about(Step { id: step.clone(), phase: *phase, actor: *actor, op: op.clone() })
@@ -458,7 +468,11 @@ impl<W: Write> EventSink for Console<W> {
                     let line = self.narrator.say("story_quiet", &[("count", self.quiet.into())]);
                     rows.push(Row::Noted { margin: String::new(), line });
                 }
-                let end = if self.started { "story_end" } else { "story_end_unstarted" };
+                let end = match (self.runs, self.started) {
+                    (false, _) => "story_end_action",
+                    (true, true) => "story_end",
+                    (true, false) => "story_end_unstarted",
+                };
                 let line = self.narrator.say(end, &[("status", status.to_string().into())]);
                 rows.extend([Row::Blank, Row::Flush(line)]);
                 rows

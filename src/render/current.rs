@@ -2,6 +2,7 @@
 
 use super::layout::Row;
 use crate::narrate::{Line, Narrator};
+use crate::plan::image::ImageOp;
 use crate::plan::{Op, Step};
 use crate::trace::{Call, Fact, Value};
 
@@ -36,7 +37,9 @@ impl Current {
 
     /// What unpacking a layer counted, where it was counted.
     pub fn unpacked(&self, narrator: &Narrator) -> Option<Line> {
-        let Op::UnpackLayer { .. } = self.step.op else { return None };
+        if !matches!(self.step.op, Op::UnpackLayer { .. } | Op::Image(ImageOp::TakeLayer { .. })) {
+            return None;
+        }
         let count = |key: &str| match self.after.iter().find(|f| f.key == key)?.value {
             Value::Int(n) => Some(n),
             _ => None,

@@ -48,6 +48,14 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         names: Vec<Value>,
     },
+    /// What was found so far tells what is to be done next: a second plan.
+    Planned {
+        /// Its steps come after those of the plan before.
+        plan: Plan,
+        /// Volatile values that are known now.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        names: Vec<Value>,
+    },
     /// A step is about to start. Nothing has been done yet.
     About {
         /// Which.

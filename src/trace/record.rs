@@ -308,6 +308,7 @@ impl Order {
                 }
                 self.steps = plan.steps.iter().map(|s| s.id.clone()).collect();
             }
+            Body::Planned { plan, .. } => self.steps.extend(plan.steps.iter().map(|s| s.id.clone())),
             Body::About { step, .. } => {
                 self.known(step)?;
                 self.closed(step)?;

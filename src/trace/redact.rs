@@ -59,6 +59,7 @@ impl Redactor {
                 self.value(release);
                 names.iter().for_each(|n| self.value(n));
             }
+            Body::Planned { names, .. } => names.iter().for_each(|n| self.value(n)),
             Body::Call { call, .. } => {
                 call.args.iter().for_each(|(_, v)| self.value(v));
                 self.value(&call.result);

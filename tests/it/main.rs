@@ -11,6 +11,7 @@ mod fault_life;
 mod fault_store;
 mod image_archives;
 mod image_commands;
+mod image_load;
 mod lessons;
 mod model;
 mod recording;

@@ -55,6 +55,21 @@ fn what_a_run_leaves_is_there_for_later_commands() {
 }
 
 #[test]
+fn closed_standard_descriptors_are_not_taken_by_other_files() {
+    let sandbox = sandbox();
+    let trace = sandbox.path("trace.jsonl");
+    let mut command = Command::new("sh");
+    let script = r#"exec "$@" <&- >&- 2>&-"#;
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_glassbox"), "--root"]).arg(sandbox.store());
+    command.args(["--model", "run", "--trace-file"]).arg(&trace);
+    // Its output goes nowhere, and above all not into the trace.
+    let status = command.args(["box", "sh", "-c", "echo lost; exit 3"]).status().unwrap();
+    assert_eq!(status.code(), Some(3));
+    let told = model(&sandbox, &["replay", trace.to_str().unwrap()]).expect(0).out;
+    assert!(told.contains("exit"), "{told}");
+}
+
+#[test]
 fn layers_are_unpacked_once() {
     let sandbox = sandbox();
     let steps = || -> Vec<String> {

@@ -1,173 +1,174 @@
 //! `load`: images from archives made by other tools. Three shapes: what
 //! `docker save` writes, old (`ID/layer.tar`) and new (an OCI layout with a
 //! `manifest.json`), and a tar of an OCI image layout. Any of them may be
-//! compressed, and comes from a file or a stream read once.
+//! compressed, and comes from a file or a stream.
 //!
-//! All of it goes to a staging directory first and is verified there; the store
-//! changes only when everything is right.
+//! This room finds the images in an archive. Their layers are taken in by
+//! [`crate::image::intake`], for which an archive is a [`BlobSource`].
 
 mod docker;
 mod oci;
 pub mod save;
-mod spool;
-mod work;
+mod start;
+mod table;
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::image::store::NewImage;
-use crate::image::{ImageError, Reference, Store, digest};
-use spool::Spool;
-use work::Job;
+use oci_spec::image::Descriptor;
 
-/// One loaded image, for `Loaded image: NAME:TAG`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loaded {
-    /// Its names; empty for an image known by its id only.
-    pub references: Vec<Reference>,
-    /// Digest of the config.
-    pub id: String,
-    /// Digest of the manifest.
-    pub manifest: String,
+use crate::image::intake::BlobSource;
+use crate::image::manifest::Chosen;
+use crate::image::{ImageError, Incoming, Reference, Store};
+use table::{Place, Table};
+
+type Blobs = BTreeMap<String, Place>;
+
+/// The shapes of archives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// With a `manifest.json`: `docker save`.
+    Docker,
+    /// With an `index.json` only: an OCI image layout.
+    Oci,
 }
 
-/// How to load.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoadOptions {
-    /// Unpack the layers at once. Otherwise they are decompressed to verify their
-    /// diff IDs, and unpacked by the first container that needs them.
-    pub unpack: bool,
-}
-
-impl Default for LoadOptions {
-    fn default() -> Self {
-        LoadOptions { unpack: true }
+impl Shape {
+    /// As skopeo(1) calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Shape::Docker => "docker-archive",
+            Shape::Oci => "oci-archive",
+        }
     }
 }
 
-/// An image of an archive, its content staged.
+/// An archive, opened.
+pub struct Archive {
+    table: Table,
+    shape: Shape,
+}
+
+/// An image of an archive, before its config is read.
 struct Candidate {
     references: Vec<Reference>,
+    /// Its path in a docker-archive, its digest in an OCI layout.
     config: String,
-    layers: Vec<CandidateLayer>,
-    /// The manifest as the archive has it; made from the rest where it has none.
-    manifest: Option<(Vec<u8>, String)>,
+    /// Paths of a docker-archive.
+    layers: Vec<String>,
+    /// What an OCI layout has.
+    manifest: Option<Chosen>,
 }
 
-struct CandidateLayer {
-    digest: String,
-    media_type: String,
-    size: u64,
-}
+/// Images of an archive that are chosen, but not read.
+pub struct Manifests(Vec<Candidate>);
 
-/// Loads every image of an archive. `name` is for messages: a file's path, or
-/// `standard input`.
-///
-/// # Errors
-/// [`ImageError::NotAnArchive`], [`ImageError::BadArchive`],
-/// [`ImageError::Digest`], those of unpacking, those of the store. Nothing is
-/// left in the store then.
-pub fn load(
-    store: &Store,
-    input: impl Read,
-    name: &str,
-    options: &LoadOptions,
-) -> Result<Vec<Loaded>, ImageError> {
-    // An input that is no archive does not even make a store.
-    let input = spool::begin(input, name)?;
-    let stage = store.stage()?;
-    let spool = Spool::fill(input, name, stage.path())?;
-    let candidates = if spool.has("manifest.json") {
-        docker::read(&spool)?
-    } else if spool.has("index.json") {
-        oci::read(&spool)?
-    } else {
-        return Err(ImageError::NotAnArchive {
-            name: name.to_owned(),
-            reason: "it is a tar without manifest.json and index.json".into(),
-        });
-    };
-    if candidates.is_empty() {
-        return Err(spool.bad("it holds no image"));
-    }
-    let mut blobs: Vec<(String, PathBuf)> = Vec::new();
-    let mut layers: Vec<(String, PathBuf)> = Vec::new();
-    let mut images = Vec::new();
-    let mut jobs: Vec<Job> = Vec::new();
-    for candidate in candidates {
-        let config = spool.blob(&candidate.config)?;
-        let parsed: oci_spec::image::ImageConfiguration = spool.json(config)?;
-        let diff_ids = parsed.rootfs().diff_ids();
-        if diff_ids.len() != candidate.layers.len() {
-            return Err(spool.bad(&format!(
-                "the config of {} names {} layers, its manifest {}",
-                candidate.config,
-                diff_ids.len(),
-                candidate.layers.len()
-            )));
-        }
-        let chain_ids = digest::chain_ids(diff_ids);
-        for ((layer, diff_id), chain_id) in candidate.layers.iter().zip(diff_ids).zip(&chain_ids) {
-            let file = spool.blob(&layer.digest)?;
-            blobs.push((layer.digest.clone(), file.path.clone()));
-            if jobs.iter().any(|j: &Job| j.chain_id == *chain_id && j.blob == file.path) {
-                continue;
-            }
-            let place = stage.path().join("layers").join(digest::hex(chain_id).unwrap_or("none"));
-            let unpack = options.unpack
-                && !store.layer_dir(chain_id)?.is_dir()
-                && jobs.iter().all(|j| j.chain_id != *chain_id);
-            if unpack {
-                layers.push((chain_id.clone(), place.clone()));
-            }
-            jobs.push(Job {
-                blob: file.path.clone(),
-                media_type: layer.media_type.clone(),
-                size: layer.size,
-                diff_id: diff_id.clone(),
-                chain_id: chain_id.clone(),
-                dest: unpack.then(|| place.join("diff")),
-            });
-        }
-        blobs.push((candidate.config.clone(), config.path.clone()));
-        let (manifest, media_type) = match candidate.manifest {
-            Some(manifest) => manifest,
-            None => {
-                (make_manifest(&candidate.config, config.size, &candidate.layers), OCI_MANIFEST.to_owned())
+impl Archive {
+    /// Looks at what an archive holds. `name` is for messages: a file's path, or
+    /// `standard input`. A stream is staged in the store; a file on disk is read
+    /// where it is, now and when its layers are taken in.
+    ///
+    /// # Errors
+    /// [`ImageError::NotAnArchive`], [`ImageError::BadArchive`], or when the
+    /// input cannot be read.
+    pub fn open(store: &Store, input: File, name: &str) -> Result<Self, ImageError> {
+        let table = Table::read(store, input, name)?;
+        let shape = match (table.has("manifest.json"), table.has("index.json")) {
+            (true, _) => Shape::Docker,
+            (false, true) => Shape::Oci,
+            (false, false) => {
+                return Err(ImageError::NotAnArchive {
+                    name: name.to_owned(),
+                    reason: "it is a tar without manifest.json and index.json".into(),
+                });
             }
         };
-        images.push(NewImage {
-            manifest,
-            media_type,
-            id: candidate.config,
-            references: candidate.references,
-        });
+        Ok(Archive { table, shape })
     }
-    work::run(&jobs)?;
-    // Images of one archive share layers and configs; each is moved once.
-    blobs.sort();
-    blobs.dedup_by(|a, b| a.0 == b.0);
-    store.add(&blobs, &layers, &images)?;
-    Ok(images
-        .into_iter()
-        .map(|i| Loaded { manifest: digest::of_bytes(&i.manifest), references: i.references, id: i.id })
-        .collect())
+
+    /// Its shape.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Entries of the tar.
+    pub fn entries(&self) -> u64 {
+        self.table.entries
+    }
+
+    /// It is read in place; otherwise it was a stream, and is staged.
+    pub fn in_place(&self) -> bool {
+        self.table.in_place
+    }
+
+    /// Reads the manifests of its images, for this machine.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn manifests(&self) -> Result<Manifests, ImageError> {
+        let found = match self.shape {
+            Shape::Docker => docker::read(&self.table)?,
+            Shape::Oci => oci::read(&self.table)?,
+        };
+        match found.is_empty() {
+            true => Err(self.table.bad("it holds no image")),
+            false => Ok(Manifests(found)),
+        }
+    }
+
+    /// Reads the configs, which complete the images; where their layers' bytes
+    /// are is the second value.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn configs(self, manifests: Manifests) -> Result<(Vec<Incoming>, Arc<dyn BlobSource>), ImageError> {
+        let mut blobs = Blobs::new();
+        let mut images = Vec::new();
+        for candidate in manifests.0 {
+            images.push(match candidate.manifest {
+                None => docker::resolve(&self.table, candidate, &mut blobs)?,
+                Some(chosen) => oci::resolve(&self.table, candidate.references, chosen, &mut blobs)?,
+            });
+        }
+        Ok((images, Arc::new(Layers { blobs, _table: self.table })))
+    }
 }
 
-const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+impl Manifests {
+    /// The names of each image.
+    pub fn names(&self) -> impl Iterator<Item = &[Reference]> {
+        self.0.iter().map(|c| c.references.as_slice())
+    }
+}
 
-fn make_manifest(config: &str, size: u64, layers: &[CandidateLayer]) -> Vec<u8> {
-    let layers: Vec<_> = layers
-        .iter()
-        .map(|l| serde_json::json!({"mediaType": l.media_type, "digest": l.digest, "size": l.size}))
-        .collect();
-    let manifest = serde_json::json!({
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": size},
-        "layers": layers,
-    });
-    manifest.to_string().into_bytes()
+/// The layers of an archive.
+struct Layers {
+    blobs: Blobs,
+    /// Keeps what is staged.
+    _table: Table,
+}
+
+impl Layers {
+    fn place(&self, blob: &Descriptor) -> Result<&Place, ImageError> {
+        let name = blob.digest().to_string();
+        self.blobs
+            .get(&name)
+            .ok_or_else(|| ImageError::Fetch { blob: name, reason: "it is not in the archive".into() })
+    }
+}
+
+impl BlobSource for Layers {
+    fn open(&self, blob: &Descriptor, offset: u64) -> Result<Box<dyn Read + Send>, ImageError> {
+        Ok(Box::new(self.place(blob)?.reader(offset)))
+    }
+
+    fn staged(&self, blob: &Descriptor) -> Option<PathBuf> {
+        let place = self.place(blob).ok()?;
+        (place.digest.as_deref() == Some(blob.digest().as_ref())).then(|| place.staged.clone())?
+    }
 }
 
 #[cfg(test)]

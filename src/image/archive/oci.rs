@@ -1,32 +1,36 @@
 //! A tar of an OCI image layout: `index.json` names manifests, image-layout.md.
 
-use oci_spec::image::{Arch, Descriptor, ImageIndex, ImageManifest, MediaType};
+use oci_spec::image::Descriptor;
 
-use super::spool::Spool;
-use super::{Candidate, CandidateLayer};
+use super::table::Table;
+use super::{Blobs, Candidate};
+use crate::image::manifest::{self, Chosen, Document, MAX_CONFIG, MAX_MANIFEST, Matcher};
 use crate::image::store::{REF_NAME, annotation};
-use crate::image::{ImageError, Reference, digest};
+use crate::image::{ImageError, Incoming, Reference, digest};
 
 /// What containerd and BuildKit write beside the tag.
 const CONTAINERD_NAME: &str = "io.containerd.image.name";
-/// Indexes may nest; honest ones do once.
-const MAX_DEPTH: u32 = 4;
 
 /// The images that `index.json` names, for this machine.
-pub(super) fn read(spool: &Spool) -> Result<Vec<Candidate>, ImageError> {
-    let index: ImageIndex = spool.json(spool.file("index.json")?)?;
-    let mut found = Vec::new();
-    for descriptor in index.manifests() {
-        let names = names(descriptor);
-        let Some(manifest) = choose(spool, descriptor, 0)? else { continue };
-        found.push(candidate(spool, &manifest, names)?);
-    }
-    // Several tags of one image are several descriptors.
+pub(super) fn read(table: &Table) -> Result<Vec<Candidate>, ImageError> {
+    let text = table.text("index.json", MAX_MANIFEST)?;
+    let what = format!("\"index.json\" of {}", table.name());
+    let bad = |error| ImageError::Manifest { what: what.clone(), error };
+    let Document::Index(index) = manifest::parse(&text, Some(manifest::OCI_INDEX)).map_err(bad)? else {
+        return Err(table.bad("its index.json is no index"));
+    };
     let mut merged: Vec<Candidate> = Vec::new();
-    for candidate in found {
-        match merged.iter_mut().find(|m| m.config == candidate.config && m.manifest == candidate.manifest) {
-            Some(same) => same.references.extend(candidate.references),
-            None => merged.push(candidate),
+    for descriptor in &index.manifests {
+        let references = names(descriptor);
+        let bytes = checked(table, descriptor)?;
+        let declared = descriptor.media_type().to_string();
+        let what = references.first().map_or(descriptor.digest().to_string(), Reference::familiar);
+        let mut fetch = |inner: &Descriptor| checked(table, inner);
+        let chosen = manifest::resolve(&what, bytes, Some(&declared), &Matcher::host(), &mut fetch)?;
+        // Several tags of one image are several descriptors.
+        match merged.iter_mut().find(|m| m.manifest.as_ref().is_some_and(|c| c.digest == chosen.digest)) {
+            Some(same) => same.references.extend(references),
+            None => merged.push(candidate(references, chosen)),
         }
     }
     Ok(merged)
@@ -39,79 +43,58 @@ fn names(descriptor: &Descriptor) -> Vec<Reference> {
     name.and_then(|n| Reference::parse(n).ok()).map(Reference::or_latest).into_iter().collect()
 }
 
-/// The manifest for this machine.
-fn choose(spool: &Spool, descriptor: &Descriptor, depth: u32) -> Result<Option<Descriptor>, ImageError> {
-    let list = "application/vnd.docker.distribution.manifest.list.v2+json";
-    let is_index = match descriptor.media_type() {
-        MediaType::ImageIndex => true,
-        MediaType::Other(other) => other == list,
-        _ => false,
-    };
-    if !is_index {
-        return Ok(Some(descriptor.clone()));
-    }
-    if depth == MAX_DEPTH {
-        return Err(spool.bad("its indexes are nested too deep"));
-    }
-    let index: ImageIndex = spool.json(checked(spool, descriptor)?)?;
-    let wanted = Arch::default();
-    let mut platforms = Vec::new();
-    for inner in index.manifests() {
-        match inner.platform() {
-            Some(platform) if *platform.architecture() == wanted => return choose(spool, inner, depth + 1),
-            // Attestations of BuildKit say unknown/unknown.
-            Some(platform) => platforms.push(format!("{}/{}", platform.os(), platform.architecture())),
-            None if index.manifests().len() == 1 => return choose(spool, inner, depth + 1),
-            None => {}
-        }
-    }
-    Err(ImageError::Platform {
-        reference: names(descriptor).first().map_or(descriptor.digest().to_string(), Reference::familiar),
-        found: if platforms.is_empty() { "no platform".into() } else { platforms.join(", ") },
-        wanted: format!("linux/{wanted}"),
-    })
-}
-
-fn candidate(
-    spool: &Spool,
-    manifest: &Descriptor,
-    references: Vec<Reference>,
-) -> Result<Candidate, ImageError> {
-    let file = checked(spool, manifest)?;
-    let parsed: ImageManifest = spool.json(file)?;
-    checked(spool, parsed.config())?;
-    let mut layers = Vec::new();
-    for layer in parsed.layers() {
-        checked(spool, layer)?;
-        layers.push(CandidateLayer {
-            digest: layer.digest().to_string(),
-            media_type: layer.media_type().to_string(),
-            size: layer.size(),
-        });
-    }
-    Ok(Candidate {
+fn candidate(references: Vec<Reference>, chosen: Chosen) -> Candidate {
+    Candidate {
         references,
-        config: parsed.config().digest().to_string(),
-        layers,
-        manifest: Some((spool.text(file)?, manifest.media_type().to_string())),
-    })
+        config: chosen.manifest.config.digest().to_string(),
+        layers: Vec::new(),
+        manifest: Some(chosen),
+    }
 }
 
-/// The blob of a descriptor, with its digest and its size verified.
-fn checked<'a>(spool: &'a Spool, descriptor: &Descriptor) -> Result<&'a super::spool::Spooled, ImageError> {
-    let name = descriptor.digest().to_string();
-    // The file of that name first: a wrong one must not pass because its true
-    // content is somewhere else.
-    let file = match digest::hex(&name) {
-        Some(hex) => spool.file(&format!("blobs/sha256/{hex}"))?,
-        None => spool.blob(&name)?,
-    };
-    if file.size != descriptor.size() {
-        return Err(ImageError::Size {
-            what: format!("blob {name}"),
-            expected: descriptor.size(),
-            actual: file.size,
-        });
+/// Reads the config, and says where the layers are. Their digests are verified
+/// when they are read.
+pub(super) fn resolve(
+    table: &Table,
+    references: Vec<Reference>,
+    chosen: Chosen,
+    blobs: &mut Blobs,
+) -> Result<Incoming, ImageError> {
+    let config = checked(table, &chosen.manifest.config)?;
+    for layer in &chosen.manifest.layers {
+        let place = table.file(&path(table, layer)?)?;
+        if place.size != layer.size() {
+            return Err(wrong_size(layer, place.size));
+        }
+        if let Some(actual) = place.digest.clone().filter(|d| *d != layer.digest().to_string()) {
+            let expected = layer.digest().to_string();
+            return Err(ImageError::Digest { what: format!("blob {expected}"), expected, actual });
+        }
+        blobs.insert(layer.digest().to_string(), place.clone());
     }
-    Ok(file)
+    let manifest = (chosen.bytes, chosen.manifest.media_type.clone());
+    Incoming::new(&chosen.digest, references, manifest, config, chosen.manifest.layers)
+        .map_err(|reason| table.bad(&reason))
+}
+
+/// A small blob, with its digest and its size verified.
+fn checked(table: &Table, descriptor: &Descriptor) -> Result<Vec<u8>, ImageError> {
+    let path = path(table, descriptor)?;
+    let size = table.file(&path)?.size;
+    if size != descriptor.size() {
+        return Err(wrong_size(descriptor, size));
+    }
+    table.text(&path, MAX_CONFIG)
+}
+
+fn path(table: &Table, descriptor: &Descriptor) -> Result<String, ImageError> {
+    let name = descriptor.digest().to_string();
+    match digest::hex(&name) {
+        Some(hex) => Ok(format!("blobs/sha256/{hex}")),
+        None => Err(table.bad(&format!("{name:?} is no sha256 digest"))),
+    }
+}
+
+fn wrong_size(descriptor: &Descriptor, actual: u64) -> ImageError {
+    ImageError::Size { what: format!("blob {}", descriptor.digest()), expected: descriptor.size(), actual }
 }

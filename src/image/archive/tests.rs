@@ -1,5 +1,50 @@
 use super::*;
+use crate::image::digest;
+use crate::image::intake::{Intake, Options, Quiet};
 use crate::image::layers::test_tar::{Tar, gzip, zstd};
+use crate::image::manifest::OCI_MANIFEST;
+
+/// An image that was loaded.
+#[derive(Clone, Debug, PartialEq)]
+struct Loaded {
+    references: Vec<Reference>,
+    id: String,
+    manifest: String,
+}
+
+/// The steps of `load`, without plan and kernel.
+fn load(store: &Store, input: File, unpack: bool) -> Result<Vec<Loaded>, ImageError> {
+    let archive = Archive::open(store, input, "x.tar")?;
+    let manifests = archive.manifests()?;
+    let (images, source) = archive.configs(manifests)?;
+    let layers: Vec<_> = images.iter().flat_map(|i| i.layers.clone()).collect();
+    let count = layers.len();
+    let options = Options { unpack, ..Options::default() };
+    let intake = Intake::start(store, layers, source, options, Quiet::shared())?;
+    let done: Result<Vec<_>, _> = (0..count).map(|i| intake.wait(i)).collect();
+    if let Err(error) = done {
+        drop(intake);
+        let digests: Vec<_> = images.iter().flat_map(|i| &i.layers).collect();
+        let blobs: Vec<&str> = digests.iter().map(|l| l.blob.digest().as_ref()).collect();
+        let chains: Vec<&str> = digests.iter().map(|l| l.chain_id.as_str()).collect();
+        let mut remove = |path: &std::path::Path| crate::image::layers::remove_tree(path);
+        store.discard(&blobs, &chains, &|| Ok(Default::default()), &mut remove)?;
+        return Err(error);
+    }
+    Incoming::name_all(store, &images)?;
+    Ok(images
+        .into_iter()
+        .map(|i| Loaded { id: i.id(), manifest: i.digest(), references: i.references })
+        .collect())
+}
+
+/// The reading end of a pipe with these bytes.
+fn piped(bytes: &[u8]) -> File {
+    let (read, mut write) = std::io::pipe().unwrap();
+    let bytes = bytes.to_vec();
+    std::thread::spawn(move || std::io::Write::write_all(&mut write, &bytes));
+    File::from(std::os::fd::OwnedFd::from(read))
+}
 
 struct Bench {
     place: tempfile::TempDir,
@@ -14,8 +59,19 @@ impl Bench {
         Store::open(self.place.path().join("store"))
     }
 
+    /// From a file; what it says must be what a stream of the same bytes says.
     fn load(&self, bytes: &[u8]) -> Result<Vec<Loaded>, ImageError> {
-        load(&self.store(), bytes, "x.tar", &LoadOptions::default())
+        let path = self.place.path().join("x.tar");
+        std::fs::write(&path, bytes).unwrap();
+        let file = load(&self.store(), File::open(&path).unwrap(), true);
+        let other = Store::open(self.place.path().join("streamed"));
+        let stream = load(&other, piped(bytes), true);
+        match (&file, &stream) {
+            (Ok(a), Ok(b)) => assert_eq!(a, b),
+            (Err(_), Err(_)) => {}
+            (a, b) => panic!("from a file {a:?}, from a stream {b:?}"),
+        }
+        file
     }
 
     /// Neither blobs nor layers nor staged files.
@@ -150,8 +206,7 @@ fn the_three_shapes_plain_and_compressed() {
 #[test]
 fn unpacking_can_wait() {
     let bench = Bench::new();
-    let options = LoadOptions { unpack: false };
-    let loaded = load(&bench.store(), &Oci::new().tar().done()[..], "-", &options).unwrap();
+    let loaded = load(&bench.store(), piped(&Oci::new().tar().done()), false).unwrap();
     assert!(bench.store().resolve(&loaded[0].id).unwrap().layers.iter().all(|l| !l.unpacked));
 }
 
@@ -217,7 +272,7 @@ fn refused_and_nothing_left() {
         (
             "layers missing in the manifest",
             Oci { spoil: |m| m["layers"] = serde_json::json!([]), ..Oci::new() }.tar().done(),
-            "names 2 layers",
+            "layers is empty",
         ),
         (
             "wrong size",
@@ -234,7 +289,7 @@ fn refused_and_nothing_left() {
         (
             "digest that is a path",
             Oci { spoil: |m| m["layers"][0]["digest"] = "sha256:../../x".into(), ..Oci::new() }.tar().done(),
-            "cannot be read",
+            "is no digest",
         ),
         (
             "encrypted layer",
@@ -247,7 +302,7 @@ fn refused_and_nothing_left() {
             }
             .tar()
             .done(),
-            "not supported",
+            "is encrypted",
         ),
         ("two files of one name", docker_old("null").file("manifest.json", "[]").done(), "two files"),
     ];
@@ -276,6 +331,6 @@ fn another_machine() {
         .file("index.json", &index);
     let bench = Bench::new();
     let error = bench.load(&tar.done()).unwrap_err();
-    assert!(matches!(&error, ImageError::Platform { found, .. } if found == "linux/s390x"), "{error}");
+    assert!(error.to_string().ends_with("only for linux/s390x"), "{error}");
     assert!(bench.clean());
 }

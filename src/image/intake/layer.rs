@@ -40,14 +40,16 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, ImageError> {
         return Ok(outcome);
     }
     let started = Instant::now();
-    let staged = (!blob_there).then(|| job.stage.path().join(format!("blob-{}", job.index)));
+    // What the source has staged need only be moved.
+    let given = (!blob_there).then(|| job.source.staged(&wanted.blob)).flatten();
+    let copy = (!blob_there && given.is_none()).then(|| job.stage.path().join(format!("blob-{}", job.index)));
     let dest = (job.options.unpack && !tree_there)
         .then(|| job.stage.path().join(format!("layer-{}", job.index)).join("diff"));
     let stored = Stored(job.store);
     let source: &dyn BlobSource = if blob_there { &stored } else { job.source };
-    let unpacked = stages(job, source, staged.as_deref(), dest.as_deref(), &mut outcome)?;
+    let unpacked = stages(job, source, copy.as_deref(), dest.as_deref(), given.is_some(), &mut outcome)?;
     outcome.micros = micros(started);
-    publish(job, &place, staged, dest)?;
+    publish(job, &place, given.or(copy), dest)?;
     outcome.unpacked = job.options.unpack.then_some(unpacked).filter(|_| !tree_there);
     job.progress.layer(job.index, State::Done);
     Ok(outcome)
@@ -58,6 +60,7 @@ fn stages(
     source: &dyn BlobSource,
     staged: Option<&Path>,
     dest: Option<&Path>,
+    verified: bool,
     outcome: &mut Outcome,
 ) -> Result<Unpacked, ImageError> {
     let wanted = job.wanted;
@@ -105,7 +108,8 @@ fn stages(
         let layer = Declared {
             blob: Path::new(&name),
             size: wanted.blob.size(),
-            diff_id: Some(&wanted.diff_id),
+            // A plain tar whose blob is verified is verified.
+            diff_id: (!(plain && verified)).then_some(wanted.diff_id.as_str()),
             limits: &limits,
             name_whiteouts: job.options.name_whiteouts,
         };

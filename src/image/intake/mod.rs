@@ -17,6 +17,7 @@ mod pipe;
 mod pool;
 
 use std::io::Read;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use oci_spec::image::Descriptor;
@@ -35,6 +36,12 @@ pub trait BlobSource: Send + Sync {
     /// When it cannot be read; this ends the intake. Waiting and trying again
     /// before the first byte is the source's own business.
     fn open(&self, blob: &Descriptor, offset: u64) -> Result<Box<dyn Read + Send>, ImageError>;
+
+    /// A file that holds exactly this blob, whose digest was verified when it was
+    /// written. The intake moves it into the store in place of copying it.
+    fn staged(&self, _: &Descriptor) -> Option<PathBuf> {
+        None
+    }
 
     /// Whether a stream that broke is opened again where it stopped.
     fn resumable(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::layer::{self, Job, same_blob};
 use super::{BlobSource, Options, Outcome, Progress, Wanted};
@@ -87,6 +88,17 @@ impl Intake {
             }
             slots = self.shared.changed.wait(slots).unwrap_or_else(|e| e.into_inner());
         }
+    }
+
+    /// Like [`Intake::wait`], for so long at most.
+    pub fn wait_for(&self, index: usize, most: Duration) -> Option<Result<Outcome, ImageError>> {
+        if self.shared.options.lanes == 0 {
+            return Some(self.wait(index));
+        }
+        let waiting = |slots: &mut Vec<Slot>| !matches!(slots.get(index), None | Some(Slot::Done(_)));
+        let found = self.shared.changed.wait_timeout_while(self.shared.slots(), most, waiting);
+        let timed_out = found.map_or_else(|e| e.into_inner().1, |f| f.1).timed_out();
+        (!timed_out).then(|| self.wait(index))
     }
 
     /// The layers, lowest first.

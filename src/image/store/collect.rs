@@ -113,14 +113,7 @@ impl Store {
         in_use: InUse<'_>,
     ) -> Result<Collected, ImageError> {
         self.sweep();
-        let mut marks = Marks { chains: in_use()?, ..Marks::default() };
-        // One list for both: a lease does not say which is which.
-        let leased = self.leased();
-        marks.chains.extend(leased.iter().cloned());
-        marks.blobs.extend(leased);
-        for descriptor in index.manifests() {
-            self.mark(descriptor, 0, &mut marks);
-        }
+        let marks = self.marks(index, in_use)?;
         // Removed when all is done, without the lock.
         let trash = self.stage_locked()?;
         let mut done = Collected::default();
@@ -153,6 +146,50 @@ impl Store {
         drop(alone);
         done.bytes += bytes_below(trash.path());
         Ok(done)
+    }
+
+    /// Removes those of these blobs and layers (chain IDs) that nothing leads to, by
+    /// calling `remove` for each path: takes back what was brought in for an image
+    /// that did not come to be.
+    ///
+    /// # Errors
+    /// When the store cannot be read, and what `in_use` and `remove` return.
+    pub fn discard(
+        &self,
+        blobs: &[&str],
+        chains: &[&str],
+        in_use: InUse<'_>,
+        remove: &mut dyn FnMut(&Path) -> Result<(), ImageError>,
+    ) -> Result<(), ImageError> {
+        if !self.root().join("oci-layout").exists() {
+            return Ok(());
+        }
+        let _alone = self.alone()?;
+        let marks = self.marks(&self.index()?, in_use)?;
+        let mut gone: Vec<PathBuf> = Vec::new();
+        for chain in chains.iter().filter(|c| !marks.all_layers && !marks.chains.contains(**c)) {
+            let place = self.layer_place(chain)?;
+            if !unpacking(&place) {
+                gone.extend([self.root().join(Store::short_name(chain)), place]);
+            }
+        }
+        for blob in blobs.iter().filter(|b| !marks.all_blobs && !marks.blobs.contains(**b)) {
+            gone.push(self.blob(blob)?);
+        }
+        gone.iter().filter(|path| path.symlink_metadata().is_ok()).try_for_each(|path| remove(path))
+    }
+
+    /// What may not go. No one else changes the store.
+    fn marks(&self, index: &ImageIndex, in_use: InUse<'_>) -> Result<Marks, ImageError> {
+        let mut marks = Marks { chains: in_use()?, ..Marks::default() };
+        // One list for both: a lease does not say which is which.
+        let leased = self.leased();
+        marks.chains.extend(leased.iter().cloned());
+        marks.blobs.extend(leased);
+        for descriptor in index.manifests() {
+            self.mark(descriptor, 0, &mut marks);
+        }
+        Ok(marks)
     }
 
     /// Marks what a descriptor of the index leads to.

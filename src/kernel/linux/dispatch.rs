@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::cx::Cx;
 use super::evidence;
 use super::state::State;
-use super::{beneath, cgroup, clone, dev, files, layers, mounts, net, security, terminal, union};
+use super::{beneath, cgroup, clone, dev, files, images, layers, mounts, net, security, terminal, union};
 use crate::kernel::{Applied, Failure, StepFailure, Watch};
 use crate::plan::Op;
 use crate::trace::Fact;
@@ -60,6 +60,7 @@ pub fn apply(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failur
         | Op::SetUser { .. }
         | Op::SetCapabilities { .. }
         | Op::LoadSeccomp { .. } => security::apply(op, cx, state),
+        Op::Image(op) => images::apply(op, cx, state),
         Op::Undo { of, .. } => undo(of, cx, state).map(|()| false),
         Op::Clone { .. } | Op::Exec { .. } | Op::Supervise { .. } => Err(misplaced(op)),
     }
@@ -113,6 +114,7 @@ pub fn undo(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<(), Failure> 
         | Op::LoadSeccomp { .. }
         | Op::Exec { .. }
         | Op::Supervise { .. } => Ok(()),
+        Op::Image(op) => images::undo(op, cx, state),
         // What was said and what was removed is not taken back.
         Op::RecordExit { .. } | Op::RemoveContainer { .. } | Op::Undo { .. } => Ok(()),
     }
@@ -158,6 +160,7 @@ pub fn facts(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
         | Op::SetLinkUp { .. }
         | Op::AddAddress { .. }
         | Op::AddDefaultRoute { .. } => net::evidence(op, cx),
+        Op::Image(op) => images::evidence(op, state),
         Op::Undo { of, .. } => facts(of, cx, state),
         _ => evidence::of(op, cx, state),
     }

@@ -76,6 +76,11 @@ impl LinuxKernel {
         self.ahead = ahead;
     }
 
+    /// What is known of images on their way into the store.
+    pub fn images(&mut self) -> &mut super::images::Images {
+        &mut self.state.images
+    }
+
     fn clone_init(
         &mut self,
         namespaces: &[Ns],
@@ -272,7 +277,8 @@ impl Kernel for LinuxKernel {
     fn begin(&mut self, plan: &Plan, watch: Watch) {
         self.watch = watch;
         self.rec = if watch == Watch::Off { Recorder::off() } else { Recorder::on() };
-        self.state = State::of(plan, &self.store);
+        let images = std::mem::take(&mut self.state.images);
+        self.state = State { images: images.next(plan), ..State::of(plan, &self.store) };
         net::begin(plan);
         (self.next, self.sent) = (0, 0);
         self.steps.clear();

@@ -136,7 +136,7 @@ fn top(dir: &str) -> Vec<Fact> {
 }
 
 /// What unpacking counted. [`crate::narrate`] makes a sentence of it.
-fn counts(dir: &str, done: &image::Unpacked) -> Vec<Fact> {
+pub(super) fn counts(dir: &str, done: &image::Unpacked) -> Vec<Fact> {
     [
         ("entries", done.entries),
         ("bytes of the tar", done.tar_bytes),

@@ -21,6 +21,7 @@ mod evidence;
 mod exec;
 mod files;
 pub mod host;
+pub mod images;
 mod init;
 mod kernel;
 mod layers;
@@ -34,6 +35,7 @@ mod remnant;
 pub mod seccomp;
 mod security;
 pub mod signals;
+mod start;
 mod state;
 mod supervise;
 pub mod terminal;
@@ -41,6 +43,7 @@ mod union;
 pub mod userland;
 
 pub use kernel::LinuxKernel;
+pub use start::process_start;
 
 #[cfg(test)]
 mod tests;

@@ -38,6 +38,8 @@ pub struct State {
     pub late_cgroup_namespace: bool,
     /// What the last unpacking of a layer counted.
     pub unpacked: Option<crate::image::layers::Unpacked>,
+    /// Images on their way into the store; outlives a plan.
+    pub images: super::images::Images,
     /// The terminal's master: in init until it is handed over, then in the runtime.
     pub terminal: Option<OwnedFd>,
 }

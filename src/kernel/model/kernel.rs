@@ -124,6 +124,11 @@ impl ModelKernel {
         Rc::make_mut(&mut self.blobs).insert(digest.to_owned(), entries);
     }
 
+    /// The images that were found in an archive.
+    pub fn arriving(&self) -> &[crate::plan::image::Arriving] {
+        &self.carried.images.arriving
+    }
+
     /// Does something with the modelled machine between two steps.
     pub fn with_world<T>(&mut self, f: impl FnOnce(&mut World) -> T) -> T {
         f(&mut self.machine.shared.world.borrow_mut())
@@ -203,8 +208,12 @@ impl Kernel for ModelKernel {
 
     fn begin(&mut self, plan: &Plan, watch: Watch) {
         self.watch = watch;
-        self.carried =
-            Carried { container: plan.container.clone(), blobs: self.blobs.clone(), ..Carried::default() };
+        self.carried = Carried {
+            container: plan.container.clone(),
+            blobs: self.blobs.clone(),
+            images: std::mem::take(&mut self.carried.images),
+            ..Carried::default()
+        };
         let mut world = self.machine.shared.world.borrow_mut();
         world.input.clear();
         world.tty_line.clear();

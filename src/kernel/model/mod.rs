@@ -13,6 +13,7 @@
 //! and a fixed share per process. sysfs is a picture taken when it is mounted.
 //! The seccomp filter is known by the capabilities that lift it, not call by call.
 
+mod archive;
 mod cgroup;
 mod cred;
 mod disk;
@@ -34,6 +35,9 @@ pub use sys::ModelSys;
 pub use world::{HostEntry, World};
 
 use super::Errno;
+
+/// Where the store is on the modelled disk.
+pub const STORE: &str = "/var/lib/glassbox";
 
 /// Result of a modelled call.
 pub(crate) type Res<T> = Result<T, Errno>;

@@ -79,6 +79,12 @@ story_linux = On this host's kernel, Linux { $release }.
 story_model = This is the modelled kernel: everything happens in memory, and nothing on this host changes.
 story_end = The command's exit status is { $status }.
 story_end_unstarted = The command was not started. The exit status of glassbox is { $status }.
+story_end_action = The exit status of glassbox is { $status }.
+story_planned =
+    { $count ->
+        [one] What was read tells what is left to do: one step.
+       *[other] What was read tells what is left to do: { $count } steps.
+    }
 story_unpacked =
     { $entries ->
         [one] One entry, { $bytes } bytes of files

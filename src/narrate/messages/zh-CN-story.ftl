@@ -79,6 +79,8 @@ story_linux = 运行在本机的内核上：Linux { $release }。
 story_model = 这是模拟的内核：一切只发生在内存里，本机什么也不会变。
 story_end = 命令的退出状态是 { $status }。
 story_end_unstarted = 命令没有启动，glassbox 的退出状态是 { $status }。
+story_end_action = glassbox 的退出状态是 { $status }。
+story_planned = 读到的内容决定了接下来要做什么：还有 { $count } 步。
 story_unpacked =
     共 { $entries } 个条目，文件内容 { $bytes } 字节；{ $whiteouts ->
         [0] 没有 whiteout

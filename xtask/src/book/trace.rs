@@ -147,6 +147,7 @@ impl Page {
             Body::End { status } => narrator.say("story_end", &[("status", i64::from(*status).into())]),
             // Told within their step, or by the event before them.
             Body::Undone { failure: None, .. }
+            | Body::Planned { .. }
             | Body::About { .. }
             | Body::Call { .. }
             | Body::Observed { .. }

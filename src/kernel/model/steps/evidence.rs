@@ -83,6 +83,7 @@ pub(in crate::kernel::model) fn evidence(op: &Op, cx: &mut Cx<'_>) -> Vec<Fact> 
             None => Vec::new(),
         },
         Op::RecordExit { record } => record_fields(cx, &ctx, record),
+        Op::Image(op) => super::images::evidence(op, cx),
         Op::ReadImage { .. } => Vec::new(),
         Op::UnpackLayer { dir, .. } | Op::UseLayer { dir, .. } => match cx.w.read_dir(&ctx, dir) {
             Ok(entries) => {

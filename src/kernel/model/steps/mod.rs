@@ -6,6 +6,7 @@ mod cgroup;
 mod evidence;
 mod files;
 mod image;
+mod images;
 mod look;
 mod mounts;
 mod network;
@@ -54,6 +55,8 @@ pub(super) struct Carried {
     pub image: Option<super::process::Image>,
     /// Blobs of layers by digest: what they would unpack to.
     pub blobs: Blobs,
+    /// Images on their way into the store; outlives a plan.
+    pub images: super::archive::ModelImages,
 }
 
 impl Carried {
@@ -311,6 +314,7 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
         | Op::SetUser { .. }
         | Op::SetCapabilities { .. }
         | Op::LoadSeccomp { .. } => security::apply(op, cx),
+        Op::Image(op) => images::apply(op, cx),
         Op::Undo { of, .. } => undo(of, cx).map(|()| false),
         Op::Supervise { .. } => Err(misplaced(op)),
     }

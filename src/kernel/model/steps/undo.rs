@@ -35,6 +35,7 @@ pub(in crate::kernel::model) fn undo(op: &Op, cx: &mut Cx<'_>) -> Result<(), Fai
         Op::MakeDir { .. } | Op::WriteFile { .. } | Op::WriteSysctl { .. } => Ok(()),
         // Gone with the cgroup.
         Op::SetLimit { .. } | Op::AllowDevices { .. } | Op::JoinCgroup { .. } => Ok(()),
+        Op::Image(op) => super::images::undo(op, cx),
         // The layers belong to the image, which stays; reading leaves nothing.
         Op::ReadImage { .. }
         | Op::UnpackLayer { .. }

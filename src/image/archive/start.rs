@@ -1,0 +1,55 @@
+//! The first bytes of an input: whether they can be an image archive, and how
+//! it is compressed.
+
+use std::io::{BufReader, Read};
+use std::path::PathBuf;
+
+use crate::image::ImageError;
+use crate::image::error::quoted;
+use crate::image::layers::{Compression, decompress};
+use crate::kernel::Errno;
+
+/// The start of the input, looked at: a stream of the uncompressed tar.
+pub fn begin<'a>(input: impl Read + 'a, name: &str) -> Result<Box<dyn Read + 'a>, ImageError> {
+    let no = |reason: &str| ImageError::NotAnArchive { name: name.to_owned(), reason: reason.to_owned() };
+    let mut input = input;
+    let mut start = Vec::new();
+    (&mut input).take(6).read_to_end(&mut start).map_err(|e| read_error(&e, name))?;
+    match start.as_slice() {
+        [] => return Err(no("it is empty")),
+        [0xfd, b'7', b'z', ..] => return Err(no("it is compressed with xz; decompress it first (xz -d)")),
+        [b'B', b'Z', b'h', ..] => {
+            return Err(no("it is compressed with bzip2; decompress it first (bzip2 -d)"));
+        }
+        [b'P', b'K', 3, 4, ..] => return Err(no("it is a zip file")),
+        _ => {}
+    }
+    let compression = Compression::sniff(&start);
+    let mut tar = decompress(compression, std::io::Cursor::new(start).chain(input));
+    let mut block = Vec::new();
+    (&mut tar).take(512).read_to_end(&mut block).map_err(|e| match compression {
+        Compression::Plain => read_error(&e, name),
+        _ => no(&format!("it cannot be decompressed: {}", quoted(&e.to_string()))),
+    })?;
+    if !is_tar(&block) {
+        return Err(no("it is no tar file"));
+    }
+    Ok(Box::new(BufReader::with_capacity(256 << 10, std::io::Cursor::new(block).chain(tar))))
+}
+
+/// The first block is a header with a right checksum.
+pub fn is_tar(block: &[u8]) -> bool {
+    let Ok(block) = <&[u8; 512]>::try_from(block) else { return false };
+    let header = tar::Header::from_byte_slice(block);
+    let sum: u32 =
+        block.iter().enumerate().map(|(i, b)| if (148..156).contains(&i) { 32 } else { u32::from(*b) }).sum();
+    header.cksum().is_ok_and(|stored| stored == sum)
+}
+
+/// An error of reading the input.
+pub fn read_error(error: &std::io::Error, name: &str) -> ImageError {
+    match error.raw_os_error() {
+        Some(errno) => ImageError::Io { what: "read", path: PathBuf::from(name), errno: Errno(errno) },
+        None => ImageError::BadArchive { name: name.to_owned(), reason: quoted(&error.to_string()) },
+    }
+}

@@ -1,0 +1,146 @@
+//! What is read back after a step: from the store's files, not from what the
+//! step believes to have done.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::super::evidence::{fact, made};
+use crate::image::digest::Hashing;
+use crate::image::layers::Hidden;
+use crate::kernel::linux::state::State;
+use crate::plan::image::ImageOp;
+use crate::trace::{Fact, Kind, Value};
+
+/// What there is to say of an operation's result.
+pub fn evidence(op: &ImageOp, state: &State) -> Vec<Fact> {
+    let images = &state.images;
+    match op {
+        ImageOp::OpenArchive { path } => {
+            let mut facts = if path == "-" { Vec::new() } else { made(path) };
+            if let Some(seen) = &images.seen {
+                facts.push(fact("tar headers", "shape", Value::from(seen.shape)));
+                facts.push(fact("tar headers", "entries", Value::Int(int(seen.entries))));
+                let how = if seen.in_place { "in place" } else { "staged from a stream" };
+                facts.push(fact("tar headers", "read", Value::from(how)));
+            }
+            facts
+        }
+        ImageOp::ReadManifests { path } => {
+            let Some(manifests) = &images.manifests else { return Vec::new() };
+            let names = |refs: &[crate::image::Reference]| match refs {
+                [] => "<none>".to_owned(),
+                refs => refs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            };
+            manifests.names().map(|n| fact(path, "image", Value::Text(names(n)))).collect()
+        }
+        ImageOp::ReadConfigs { path } => images
+            .incoming
+            .iter()
+            .flat_map(|image| {
+                let made = if image.made { "made from manifest.json" } else { "as it is" };
+                let digest = |key: &str, d: &str| fact(path, key, Value::volatile(Kind::Digest, d));
+                let mut facts = vec![
+                    digest("config", &image.id()),
+                    digest("manifest", &image.digest()),
+                    fact(path, "manifest", Value::from(made)),
+                ];
+                for (n, layer) in (1..).zip(&image.layers) {
+                    facts.push(digest(&format!("layer {n} blob"), layer.blob.digest().as_ref()));
+                    facts.push(digest(&format!("layer {n} diff ID"), &layer.diff_id));
+                    facts.push(digest(&format!("layer {n} chain ID"), &layer.chain_id));
+                }
+                facts
+            })
+            .collect(),
+        ImageOp::TakeLayer { index, file, dir, .. } => {
+            let mut facts = blob(file);
+            let root = top(dir);
+            // Counted while unpacking; nothing was, if the tree is not there.
+            if let Some(unpacked) =
+                images.outcomes.get(index).and_then(|o| o.unpacked.as_ref()).filter(|_| !root.is_empty())
+            {
+                facts.extend(unpacked.converted.iter().flat_map(|c| hidden(dir, c)));
+                facts.extend(root);
+                facts.extend(super::super::layers::counts(dir, unpacked));
+            } else {
+                facts.extend(root);
+            }
+            facts
+        }
+        ImageOp::NameImages { names, images, manifests, index } => {
+            let blobs = Path::new(index).with_file_name("blobs").join("sha256");
+            let path =
+                |d: &String| blobs.join(d.trim_start_matches("sha256:")).to_string_lossy().into_owned();
+            let mut facts: Vec<Fact> = manifests.iter().chain(images).flat_map(|d| blob(&path(d))).collect();
+            facts.extend(named(index, names));
+            facts
+        }
+    }
+}
+
+/// Size and digest of a stored blob, read from the disk.
+fn blob(path: &str) -> Vec<Fact> {
+    let Ok(mut file) = std::fs::File::open(path) else {
+        return vec![fact("stat(2)", path, Value::from("no such file or directory"))];
+    };
+    let mut hash = Hashing::new(std::io::sink());
+    if std::io::copy(&mut file, &mut hash).is_err() {
+        return made(path);
+    }
+    let (_, digest, bytes) = hash.finish();
+    vec![
+        fact(path, "sha256", Value::volatile(Kind::Digest, digest)),
+        fact(path, "size", Value::volatile(Kind::Bytes, bytes)),
+    ]
+}
+
+/// The names in a tree's root.
+fn top(dir: &str) -> Vec<Fact> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    let mut names: Vec<String> =
+        entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    vec![fact(dir, "its root", Value::Text(names.join(" ")))]
+}
+
+/// What a whiteout of the tar became, as the file system has it now.
+fn hidden(dir: &str, converted: &crate::image::layers::Converted) -> Vec<Fact> {
+    let path = Path::new(dir).join(converted.path.trim_start_matches('/'));
+    let now = match converted.how {
+        Hidden::Device | Hidden::Replaced => {
+            let shown = path.to_string_lossy().into_owned();
+            made(&shown).pop().map_or(Value::from("nothing"), |f| f.value)
+        }
+        Hidden::Opaque => {
+            let mut value = [0u8; 8];
+            match rustix::fs::lgetxattr(path.as_os_str().as_bytes(), "trusted.overlay.opaque", &mut value[..])
+            {
+                Ok(n) => Value::Text(format!(
+                    "trusted.overlay.opaque={}",
+                    String::from_utf8_lossy(&value[..n.min(8)])
+                )),
+                Err(e) => Value::from(crate::kernel::Errno::from(e).words()),
+            }
+        }
+    };
+    vec![fact(&path.to_string_lossy(), &converted.entry, now)]
+}
+
+/// What the names mean in the index, as it is on the disk.
+fn named(index: &str, names: &[String]) -> Vec<Fact> {
+    let text = std::fs::read(index).unwrap_or_default();
+    let Ok(json) = serde_json::from_slice::<serde_json::Value>(&text) else { return Vec::new() };
+    let entries = json.get("manifests").and_then(|m| m.as_array()).cloned().unwrap_or_default();
+    let of = |name: &String| {
+        let entry = entries.iter().find(|e| {
+            e.pointer("/annotations/org.opencontainers.image.ref.name").and_then(|n| n.as_str()) == Some(name)
+        });
+        let digest = entry.and_then(|e| e.get("digest")).and_then(|d| d.as_str());
+        digest.map_or(Value::from("not there"), |d| Value::volatile(Kind::Digest, d))
+    };
+    names.iter().map(|n| fact(index, n, of(n))).collect()
+}
+
+fn int(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

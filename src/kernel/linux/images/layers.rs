@@ -1,0 +1,94 @@
+//! Layers: taken in, and taken back.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use oci_spec::image::{Descriptor, Digest};
+
+use super::Images;
+use crate::container::record;
+use crate::image::intake::{Intake, Options, Wanted};
+use crate::image::layers::remove_tree;
+use crate::image::{ImageError, Store};
+use crate::kernel::linux::recorder::{Recorder, zero};
+use crate::kernel::linux::signals;
+use crate::kernel::{Errno, Failure};
+use crate::plan::Op;
+use crate::plan::image::ImageOp;
+use crate::trace::Value;
+
+/// How often a step that waits for its layer looks for a Ctrl-C.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What the intake needs to know of a layer's step.
+pub fn wanted(op: &Op) -> Option<Wanted> {
+    let ImageOp::TakeLayer { blob, media_type, size, diff_id, chain_id, .. } = super::layer(op)? else {
+        return None;
+    };
+    let digest: Digest = blob.parse().ok()?;
+    Some(Wanted {
+        blob: Descriptor::new(media_type.as_str().into(), *size, digest),
+        diff_id: diff_id.clone(),
+        chain_id: chain_id.clone(),
+    })
+}
+
+/// Waits for a layer; the first one to be asked for starts them all. `true` when
+/// the store had it.
+pub fn take(index: u32, store: &Store, images: &mut Images) -> Result<bool, Failure> {
+    if images.intake.is_none() {
+        let source =
+            images.source.clone().ok_or_else(|| Failure::new("go on: nothing was resolved", None))?;
+        let mut options = Options { name_whiteouts: images.name_whiteouts, ..Options::default() };
+        if !images.ahead {
+            options.lanes = 0;
+        }
+        let layers = images.wanted.clone();
+        images.intake = Some(Intake::start(store, layers, source, options, images.progress())?);
+    }
+    let Some(intake) = &images.intake else { return Err(Failure::new("go on: no layer is under way", None)) };
+    let at = usize::try_from(index).unwrap_or(0).saturating_sub(1);
+    let outcome = loop {
+        if let Some(done) = intake.wait_for(at, LOOK) {
+            break done?;
+        }
+        // The engine asks between steps; a layer can take long.
+        if let Some(signal) = signals::take() {
+            intake.cancel();
+            return Err(Failure::new("go on: interrupted by a signal", None).status(128 + signal));
+        }
+    };
+    let there = outcome.blob_there && outcome.tree_there;
+    images.outcomes.insert(index, outcome);
+    Ok(there)
+}
+
+/// Removes blobs and trees unless somebody needs them.
+pub fn discard(store: &Store, blobs: &[&str], chains: &[&str], rec: &mut Recorder) -> Result<(), Failure> {
+    let mut remove = |path: &Path| {
+        let args = || {
+            vec![
+                ("dirfd", Value::from("AT_FDCWD")),
+                ("pathname", Value::Text(path.to_string_lossy().into_owned())),
+                ("flags", Value::from("0, and AT_REMOVEDIR for each directory in it")),
+            ]
+        };
+        let errno = |e| match e {
+            ImageError::Io { errno, .. } => errno,
+            _ => Errno::EIO,
+        };
+        rec.call("unlinkat", args, zero, || remove_tree(path).map_err(errno))
+            .map_err(|e| ImageError::io("remove", path, e))
+    };
+    store.discard(blobs, chains, &in_use(store), &mut remove).map_err(Failure::from)
+}
+
+/// The layers that containers were made from.
+fn in_use(store: &Store) -> impl Fn() -> Result<BTreeSet<String>, ImageError> {
+    let root = store.root().to_owned();
+    move || {
+        record::layers_in_use(&root)
+            .map_err(|e| ImageError::Damaged { path: record::containers_dir(&root), reason: e.to_string() })
+    }
+}

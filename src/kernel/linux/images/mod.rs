@@ -1,0 +1,135 @@
+//! Operations on images, on this host. What one step finds out (an opened
+//! archive, the images in it, layers under way) is held in [`Images`] for the
+//! steps and plans after it.
+
+mod evidence;
+mod layers;
+mod load;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::cx::Cx;
+use super::state::State;
+use crate::image::archive::{Archive, Manifests};
+use crate::image::intake::{BlobSource, Intake, Outcome, Progress, Quiet, Wanted};
+use crate::image::{Incoming, Store};
+use crate::kernel::Failure;
+use crate::plan::image::{Arriving, ArrivingLayer, ImageOp};
+use crate::plan::{Op, Plan};
+
+pub use evidence::evidence;
+
+/// What is held between the steps of actions on images.
+#[derive(Default)]
+pub struct Images {
+    /// The archive, until its configs are read.
+    archive: Option<Archive>,
+    manifests: Option<Manifests>,
+    /// The images that arrive, resolved.
+    pub incoming: Vec<Incoming>,
+    /// Where their layers come from.
+    pub source: Option<Arc<dyn BlobSource>>,
+    /// Hears of the layers.
+    pub progress: Option<Arc<dyn Progress>>,
+    /// Layers run ahead of their steps: nobody stops between these.
+    pub ahead: bool,
+    /// Whiteouts to name as evidence; 0 when nobody looks.
+    pub name_whiteouts: usize,
+    /// The layers of this plan, in order.
+    wanted: Vec<Wanted>,
+    intake: Option<Intake>,
+    /// What became of the layers, by their position from 1.
+    outcomes: BTreeMap<u32, Outcome>,
+    /// What was read of the archive.
+    seen: Option<load::Seen>,
+}
+
+impl std::fmt::Debug for Images {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Images").field("incoming", &self.incoming).finish_non_exhaustive()
+    }
+}
+
+impl Images {
+    /// For the next plan: its layers are known, what was found stays.
+    pub(super) fn next(mut self, plan: &Plan) -> Self {
+        self.wanted = plan.steps.iter().filter_map(|s| layers::wanted(&s.op)).collect();
+        self.intake = None;
+        self
+    }
+
+    /// The images found, as the second plan needs them.
+    pub fn arriving(&self, store: &Store) -> Vec<Arriving> {
+        let there = |path: Result<std::path::PathBuf, _>| path.is_ok_and(|p| p.exists());
+        let layer = |l: &Wanted| {
+            let blob = l.blob.digest().to_string();
+            ArrivingLayer {
+                stored: there(store.blob(&blob)),
+                unpacked: there(store.layer_dir(&l.chain_id)),
+                blob,
+                media_type: l.blob.media_type().to_string(),
+                size: l.blob.size(),
+                diff_id: l.diff_id.clone(),
+                chain_id: l.chain_id.clone(),
+            }
+        };
+        let image = |i: &Incoming| Arriving {
+            names: i.references.iter().map(ToString::to_string).collect(),
+            image: i.id(),
+            manifest: i.digest(),
+            layers: i.layers.iter().map(layer).collect(),
+        };
+        self.incoming.iter().map(image).collect()
+    }
+
+    fn progress(&self) -> Arc<dyn Progress> {
+        self.progress.clone().unwrap_or_else(Quiet::shared)
+    }
+}
+
+/// Carries an operation out; `true` when its work was done before.
+pub(super) fn apply(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failure> {
+    let store = Store::open(&state.store);
+    match op {
+        ImageOp::OpenArchive { path } => load::open(path, &store, cx.rec, &mut state.images),
+        ImageOp::ReadManifests { .. } => load::manifests(&mut state.images),
+        ImageOp::ReadConfigs { .. } => load::configs(&mut state.images),
+        ImageOp::TakeLayer { index, .. } => layers::take(*index, &store, &mut state.images),
+        ImageOp::NameImages { .. } => {
+            Incoming::name_all(&store, &state.images.incoming)?;
+            // The names hold what the lease held.
+            state.images.intake = None;
+            Ok(false)
+        }
+    }
+}
+
+/// Takes an operation back. Nothing is removed that another image, a container
+/// or another process needs.
+pub(super) fn undo(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<(), Failure> {
+    let store = Store::open(&state.store);
+    match op {
+        ImageOp::TakeLayer { blob, chain_id, stored, unpacked, .. } => {
+            // Whatever is under way ends first, and its lease with it.
+            state.images.intake = None;
+            let blobs = (!stored).then_some(blob.as_str());
+            let chains = (!unpacked).then_some(chain_id.as_str());
+            layers::discard(&store, blobs.as_slice(), chains.as_slice(), cx.rec)
+        }
+        ImageOp::NameImages { images, manifests, .. } => {
+            state.images.intake = None;
+            let blobs: Vec<&str> = images.iter().chain(manifests).map(String::as_str).collect();
+            layers::discard(&store, &blobs, &[], cx.rec)
+        }
+        ImageOp::OpenArchive { .. } | ImageOp::ReadManifests { .. } | ImageOp::ReadConfigs { .. } => Ok(()),
+    }
+}
+
+/// Whether an operation is one of the layers'.
+pub(super) fn layer(op: &Op) -> Option<&ImageOp> {
+    match op {
+        Op::Image(op @ ImageOp::TakeLayer { .. }) => Some(op),
+        _ => None,
+    }
+}

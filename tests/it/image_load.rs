@@ -1,0 +1,182 @@
+//! `load`, told, stepped through, cut off and repaired.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use glassbox::trace::{Body, Event, Fact, redact};
+
+use crate::support::{Ran, Sandbox};
+use crate::truth::read_recording;
+
+/// Every step of a load of the image that the library makes, in order.
+const STEPS: [&str; 7] = [
+    "image.open-archive",
+    "image.read-manifests",
+    "image.read-configs",
+    "image.take-layer-1",
+    "image.take-layer-2",
+    "image.take-layer-3",
+    "image.name-images",
+];
+
+/// The image that the library makes, in a file.
+fn demo(sandbox: &Sandbox) -> PathBuf {
+    let path = sandbox.path("demo.tar");
+    fs::write(&path, glassbox::image::demo::archive()).unwrap();
+    path
+}
+
+/// Everything of the store that belongs to an image.
+fn content(store: &Path) -> BTreeSet<String> {
+    let list = |dir: &str| {
+        let entries = fs::read_dir(store.join(dir)).into_iter().flatten().flatten();
+        entries.map(move |e| e.file_name().to_string_lossy().into_owned()).collect::<Vec<_>>()
+    };
+    ["blobs/sha256", "layers", "l", "tmp"]
+        .into_iter()
+        .flat_map(|dir| list(dir).into_iter().map(move |name| format!("{dir}/{name}")))
+        .collect()
+}
+
+#[test]
+fn the_model_tells_a_load_in_both_languages() {
+    let sandbox = Sandbox::plain();
+    for lang in ["en", "zh-CN"] {
+        let args = ["--model", "--deterministic", "--color", "never", "--lang", lang, "load", "--trace=full"];
+        // No path of this machine on the command line, which is told.
+        let mut command = sandbox.inside(crate::support::GLASSBOX);
+        command.args(args).env("GLASSBOX_ROOT", sandbox.store());
+        let ran = Ran::from(command.output().unwrap()).expect(0);
+        assert_eq!(ran.out, "Loaded image: demo:latest\n");
+        insta::assert_snapshot!(format!("model_load_{lang}"), ran.err);
+    }
+}
+
+#[test]
+fn a_recording_of_a_load_replays() {
+    let sandbox = Sandbox::plain();
+    let trace = sandbox.path("trace.jsonl");
+    let file = trace.to_str().unwrap();
+    let live = sandbox
+        .glassbox(&[
+            "--model",
+            "--deterministic",
+            "--color",
+            "never",
+            "load",
+            "--trace=full",
+            "--trace-file",
+            file,
+        ])
+        .expect(0);
+    let replayed = sandbox.glassbox(&["--color", "never", "replay", "--trace=full", file]).expect(0);
+    let story =
+        |text: &str| text.lines().filter(|l| !l.starts_with("glassbox: ")).collect::<Vec<_>>().join("\n");
+    assert_eq!(story(&live.err), story(&replayed.out));
+}
+
+#[test]
+#[ignore = "root"]
+fn a_step_is_asked_about_and_nothing_is_there_before_it() {
+    let sandbox = Sandbox::root();
+    let demo = demo(&sandbox);
+    let load = ["load", "-i", demo.to_str().unwrap(), "--step"];
+    let ran = sandbox.glassbox_with_input(&load, "n\nn\nn\nn\nq\n").expect(130);
+    assert!(ran.err.contains("Take in layer 2 of 3") && ran.out.is_empty(), "{}", ran.err);
+    assert_eq!(content(&sandbox.store()), BTreeSet::new());
+    let ran = sandbox.glassbox_with_input(&load, "b image.name-images\nc\n\n").expect(0);
+    assert_eq!(ran.out, "Loaded image: demo:latest\n");
+    let streamed = sandbox.glassbox_with_input(&["load", "--step"], "n\n").expect(1);
+    assert!(streamed.err.contains("-i FILE"), "{}", streamed.err);
+}
+
+#[test]
+#[ignore = "root"]
+fn a_load_that_fails_or_is_killed_at_any_step_leaves_nothing() {
+    let sandbox = Sandbox::root();
+    let demo = demo(&sandbox);
+    let file = demo.to_str().unwrap();
+    for step in STEPS {
+        let ran = sandbox.glassbox(&["load", "-i", file, "--fail", step]).expect(1);
+        assert!(ran.err.contains(&format!("(at {step})")) && ran.out.is_empty(), "{}", ran.err);
+        assert_eq!(content(&sandbox.store()), BTreeSet::new(), "after a failure at {step}");
+        assert_eq!(sandbox.host().receipts, BTreeSet::new(), "after a failure at {step}");
+
+        sandbox.glassbox(&["load", "-i", file, "--kill-at", step]).expect(137);
+        sandbox.glassbox(&["system", "repair"]).expect(0);
+        assert_eq!(sandbox.host().receipts, BTreeSet::new(), "after a kill at {step}");
+        let left: Vec<_> = content(&sandbox.store()).into_iter().filter(|n| !n.starts_with("tmp/")).collect();
+        assert_eq!(left, Vec::<String>::new(), "after a kill at {step}");
+        assert!(!sandbox.glassbox(&["images"]).expect(0).out.contains("demo"));
+    }
+    let ran = sandbox.glassbox(&["load", "-i", file, "--fail", "image.take-layer-9"]).expect(1);
+    assert!(ran.err.contains("no step image.take-layer-9"), "{}", ran.err);
+    sandbox.glassbox(&["load", "-i", file]).expect(0);
+    assert!(!content(&sandbox.store()).iter().any(|n| n.starts_with("tmp/")), "the next load sweeps");
+    let ran = sandbox.glassbox(&["run", "--rm", "--network", "none", "demo", "sh"]);
+    assert_eq!(ran.status, 127, "the image has no shell, but it runs: {}", ran.err);
+}
+
+#[test]
+#[ignore = "root"]
+fn what_was_there_before_survives_a_failed_load() {
+    let sandbox = Sandbox::root();
+    let demo = demo(&sandbox);
+    let file = demo.to_str().unwrap();
+    sandbox.glassbox(&["load", "-i", file]).expect(0);
+    let before = content(&sandbox.store());
+    for fault in [["--fail", "image.name-images"], ["--kill-at", "image.name-images"]] {
+        let ran = sandbox.glassbox(&[&["load", "-i", file][..], &fault].concat());
+        assert_ne!(ran.status, 0);
+        sandbox.glassbox(&["system", "repair"]).expect(0);
+        let now: BTreeSet<_> =
+            content(&sandbox.store()).into_iter().filter(|n| !n.starts_with("tmp/")).collect();
+        assert_eq!(now, before);
+        assert!(sandbox.glassbox(&["images"]).expect(0).out.contains("demo"));
+    }
+}
+
+/// What a trace says, without what only one of the kernels can know.
+fn told(events: &[Event]) -> Vec<String> {
+    let facts = |facts: &[Fact]| {
+        facts
+            .iter()
+            // The real archive is a file somewhere on the host.
+            .filter(|f| f.source.text() != "stat(2)")
+            .map(|f| format!("{}={}", f.key, f.value))
+            .collect::<Vec<_>>()
+            .join("; ")
+    };
+    let line = |event: &Event| {
+        Some(match &event.body {
+            Body::About { step, .. } => format!("about {step}"),
+            Body::Observed { step, facts: seen, .. } => format!("seen {step}: {}", facts(seen)),
+            Body::Done { step, unchanged, .. } => format!("done {step} {unchanged}"),
+            Body::Planned { plan, .. } => format!("planned {}", plan.steps.len()),
+            Body::End { status } => format!("end {status}"),
+            _ => return None,
+        })
+    };
+    events.iter().filter_map(line).collect()
+}
+
+#[test]
+#[ignore = "root"]
+fn both_kernels_tell_the_same_load() {
+    let sandbox = Sandbox::root();
+    let demo = demo(&sandbox);
+    let (real, model) = (sandbox.path("real.jsonl"), sandbox.path("model.jsonl"));
+    sandbox
+        .glassbox(&["load", "-i", demo.to_str().unwrap(), "--trace-file", real.to_str().unwrap()])
+        .expect(0);
+    sandbox.glassbox(&["--model", "load", "--trace-file", model.to_str().unwrap()]).expect(0);
+    let read = |path: &Path| told(&redact::redact(&read_recording(path)).unwrap());
+    let (real, model) = (read(&real), read(&model));
+    for (real, model) in real.iter().zip(&model) {
+        assert_eq!(real, model);
+    }
+    assert_eq!(real.len(), model.len());
+    assert!(real.iter().any(|l| l.contains("etc/.wh.motd=character device 0:0")), "{real:#?}");
+    assert!(real.iter().any(|l| l.contains(".wh..wh..opq=trusted.overlay.opaque=y")), "{real:#?}");
+}
