@@ -39,6 +39,7 @@ mod run;
 mod save;
 mod select;
 mod setup;
+mod single;
 mod sizes;
 mod step;
 mod system;
