@@ -74,7 +74,7 @@ fn each_is_told_in_both_languages() {
             }
         }
     }
-    let told = sandbox.glassbox(&["--lang", "en", "commit", "--trace", "one", "app"]).expect(0).err;
+    let told = sandbox.glassbox(&["--lang", "en", "commit", "--trace=full", "one", "app"]).expect(0).err;
     for word in ["whiteouts: 1", "entries: ", "sha256: "] {
         assert!(told.contains(word), "no {word} in\n{told}");
     }
