@@ -170,6 +170,7 @@ pub fn incoming(made: &create::Described, reference: Option<Reference>) -> Incom
         config: made.config.clone(),
         layers: Vec::new(),
         created_by: Vec::new(),
+        source: None,
     }
 }
 

@@ -17,6 +17,7 @@ use crate::spec::BridgeNetwork;
 
 /// Flags of every command.
 #[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// Directory of the store [default: /var/lib/glassbox as root, else $XDG_DATA_HOME/glassbox]
     #[arg(long, global = true, value_name = "DIR", env = "GLASSBOX_ROOT")]

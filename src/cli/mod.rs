@@ -25,6 +25,7 @@ mod learn;
 mod list;
 mod load;
 mod login;
+mod manifest;
 mod model;
 mod output;
 mod plan;
@@ -37,6 +38,7 @@ mod rm;
 mod rmi;
 mod run;
 mod save;
+mod search;
 mod select;
 mod setup;
 mod single;
@@ -88,6 +90,8 @@ enum Command {
     Import(import::ImportArgs),
     Pull(pull::PullArgs),
     Push(push::PushArgs),
+    Search(search::SearchArgs),
+    Manifest(manifest::ManifestArgs),
     Login(login::LoginArgs),
     Logout(login::LogoutArgs),
     Learn(learn::LearnArgs),
@@ -125,6 +129,8 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
         Command::Import(args) => import::run(&context, &args),
         Command::Pull(args) => pull::run(&context, &args),
         Command::Push(args) => push::run(&context, &args),
+        Command::Search(args) => search::run(&context, &args),
+        Command::Manifest(args) => manifest::run(&context, &args),
         Command::Login(args) => login::login(&context, &args),
         Command::Logout(args) => login::logout(&context, &args),
         Command::Learn(args) => learn::run(&context, &args),

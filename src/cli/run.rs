@@ -34,8 +34,11 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, CliError> {
     let request = args.container.request()?;
     let fault = fault::Fault::parse(args.fail.as_deref(), args.kill_at.as_deref())?;
     // Who cannot run it is told so first.
-    if is_root() {
-        pull::ensure(context, &args.container.image, args.pull, &args.from).map_err(|e| e.status(125))?;
+    if is_root()
+        && let Some(_told) =
+            pull::ensure(context, &args.container.image, args.pull, &args.from).map_err(|e| e.status(125))?
+    {
+        return Ok(125);
     }
     let watching = Watching::new(context, &args.trace, request.tty, fault)?;
     let ended = if context.model {

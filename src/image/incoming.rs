@@ -17,6 +17,9 @@ pub struct Incoming {
     pub media_type: String,
     /// The source has no manifest of this kind; this one was made from what it has.
     pub made: bool,
+    /// Digest that its name leads to in a registry: this manifest's, or that of
+    /// the index it was chosen from.
+    pub source: Option<String>,
     /// The config, byte for byte.
     pub config: Vec<u8>,
     /// Lowest first.
@@ -70,7 +73,16 @@ impl Incoming {
             .map(|(blob, (diff_id, chain_id))| Wanted { blob, diff_id: diff_id.clone(), chain_id })
             .collect();
         let (manifest, media_type) = manifest;
-        Ok(Incoming { references, manifest, media_type, made: false, config, layers, created_by })
+        Ok(Incoming {
+            references,
+            manifest,
+            media_type,
+            made: false,
+            source: None,
+            config,
+            layers,
+            created_by,
+        })
     }
 
     /// Digest of the config: Docker's image id.
@@ -105,6 +117,8 @@ impl Incoming {
                 references: i.references.clone(),
             })
             .collect();
-        store.add(&blobs, &[], &new)
+        // What comes from a registry comes alone.
+        let source = images.iter().find_map(|i| i.source.as_deref());
+        store.add_from(&blobs, &[], &new, source)
     }
 }

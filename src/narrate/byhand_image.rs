@@ -21,6 +21,22 @@ pub(super) fn commands(op: &ImageOp) -> Vec<String> {
                 format!("skopeo inspect --config docker-archive:{path}"),
             ]
         }
+        ImageOp::AskRegistry { reference, platform, .. } => {
+            let reference = quote(reference);
+            let (os, arch) = platform.split_once('/').unwrap_or(("linux", platform));
+            let arch = arch.split('/').next().unwrap_or(arch);
+            vec![
+                format!("skopeo inspect --raw docker://{reference} | jq"),
+                format!(
+                    "skopeo inspect --override-os {} --override-arch {} docker://{reference} | jq .Digest",
+                    quote(os),
+                    quote(arch)
+                ),
+            ]
+        }
+        ImageOp::FetchConfig { reference, .. } => {
+            vec![format!("skopeo inspect --config docker://{} | jq .rootfs", quote(reference))]
+        }
         ImageOp::TakeLayer { blob, media_type, dir, diff_id, .. } => {
             let (unpack, cat) = match media_type.rsplit(['+', '.']).next() {
                 Some("gzip") => ("--gzip ", "zcat"),

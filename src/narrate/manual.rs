@@ -77,6 +77,12 @@ fn image_pages(op: &ImageOp) -> Vec<&'static str> {
         ImageOp::OpenArchive { .. } => vec!["tar(5)", "OCI image-spec: image-layout", "docker-save(1)"],
         ImageOp::ReadManifests { .. } => vec!["OCI image-spec: image-index, manifest"],
         ImageOp::ReadConfigs { .. } => vec!["OCI image-spec: config (DiffID, ChainID)"],
+        ImageOp::AskRegistry { .. } => {
+            vec!["OCI distribution-spec: pulling manifests", "OCI image-spec: image-index", "docker-pull(1)"]
+        }
+        ImageOp::FetchConfig { .. } => {
+            vec!["OCI distribution-spec: pulling blobs", "OCI image-spec: config (DiffID, ChainID)"]
+        }
         ImageOp::TakeLayer { .. } => {
             vec!["OCI image-spec: layer (whiteouts)", "kernel documentation: filesystems/overlayfs"]
         }

@@ -333,7 +333,17 @@ fn next_image(op: &ImageOp) -> Option<ImageOp> {
     Some(match op {
         ImageOp::OpenArchive { .. } => ImageOp::ReadManifests { path: path() },
         ImageOp::ReadManifests { .. } => ImageOp::ReadConfigs { path: path() },
-        ImageOp::ReadConfigs { .. } => ImageOp::TakeLayer {
+        ImageOp::ReadConfigs { .. } => ImageOp::AskRegistry {
+            registry: s("docker.io"),
+            reference: s("docker.io/library/app:1"),
+            platform: s("linux/amd64"),
+        },
+        ImageOp::AskRegistry { .. } => ImageOp::FetchConfig {
+            registry: s("docker.io"),
+            reference: s("docker.io/library/app:1"),
+            platform: s("linux/amd64"),
+        },
+        ImageOp::FetchConfig { .. } => ImageOp::TakeLayer {
             index: 2,
             count: 3,
             from: path(),

@@ -8,7 +8,7 @@ use super::RegistryError;
 use super::auth::Tokens;
 use super::credentials::{Credential, Credentials};
 use super::options::{Endpoint, Options};
-use super::transport::{Answer, Payload, Transport, Trouble};
+use super::transport::{Answer, Exchange, Payload, Transport, Trouble};
 use super::url::{Origin, Url};
 
 /// Redirects that are followed for one answer.
@@ -62,6 +62,11 @@ impl Client {
     /// Its settings.
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// What was asked and answered so far, where [`Options::log`] says to keep it.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.transport.exchanges()
     }
 
     /// Uses this credential for a registry in place of what is kept, as login

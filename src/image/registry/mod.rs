@@ -29,6 +29,7 @@ pub use error::RegistryError;
 pub use manifest::Manifest;
 pub use options::Options;
 pub use repository::Repository;
+pub use transport::Exchange;
 pub use upload::{Sent, Upload};
 
 #[cfg(test)]

@@ -44,6 +44,8 @@ pub struct Options {
     /// Blobs larger than this are sent in pieces of this size. `None` sends each
     /// in one request, and in pieces only what broke.
     pub upload_chunk: Option<u64>,
+    /// Keep what is asked and answered, for [`super::Client::exchanges`].
+    pub log: bool,
     /// How long nothing may come or go before a connection counts as broken.
     pub idle: Duration,
 }
@@ -63,6 +65,7 @@ impl Default for Options {
             credentials: None,
             retry: Retry::default(),
             upload_chunk: None,
+            log: false,
             idle: Duration::from_secs(60),
         }
     }

@@ -1,111 +1,106 @@
-//! From a name to an image in the store, in two parts: what the name leads to
-//! (manifest and config), and then its layers, which the intake fetches,
-//! verifies and unpacks while the store does not show them yet.
+//! From a name to an image: what the name leads to (manifest, then config), and
+//! the repository as the source of its layers, which the intake fetches, verifies
+//! and unpacks.
 
 use std::io::Read;
-use std::sync::Arc;
 
 use oci_spec::image::{Descriptor, ImageConfiguration};
 
-use super::RegistryError;
 use super::blob::Blob;
 use super::repository::Repository;
-use crate::image::intake::{self, BlobSource, Intake, Outcome, Progress, Wanted};
+use crate::image::intake::BlobSource;
 use crate::image::manifest::{
-    Chosen, MAX_CONFIG, ManifestError, Matcher, Platform, check_config, parse_json,
+    Chosen, MAX_CONFIG, ManifestError, Matcher, Platform, Variety, parse_json, resolve,
 };
-use crate::image::store::NewImage;
-use crate::image::{ImageError, Reference, Store, digest};
+use crate::image::{ImageError, Incoming, Reference, digest};
 
-/// What a name leads to, before any layer is fetched.
+/// What a name leads to.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Resolved {
+pub struct Found {
     /// With tag or digest.
     pub reference: Reference,
     /// Digest of what the registry has under that name: an index, or a manifest.
     pub digest: String,
+    /// Its media type.
+    pub media_type: String,
     /// The manifest for the platform.
     pub chosen: Chosen,
-    /// The config, byte for byte.
-    pub config: Vec<u8>,
-    /// The same, read.
-    pub image: ImageConfiguration,
-    /// Lowest first.
-    pub layers: Vec<Wanted>,
 }
 
-impl Resolved {
-    /// Digest of the config: the image's id.
-    pub fn id(&self) -> String {
-        self.chosen.manifest.config.digest().to_string()
+impl Found {
+    /// The name leads to an index.
+    pub fn is_index(&self) -> bool {
+        Variety::of(&self.media_type) == Some(Variety::Index)
     }
 }
 
-/// Asks the registry what a reference means on a platform, and checks that it
-/// is whole in itself.
+/// Asks what a reference means on a platform.
 ///
 /// # Errors
-/// Those of the registry; [`ImageError::Manifest`] for a manifest or a config
-/// that is none, or for no platform that fits.
-pub fn resolve(
-    repository: &Repository,
-    reference: &Reference,
-    matcher: &Matcher,
-) -> Result<Resolved, ImageError> {
+/// Those of the registry; [`ImageError::Manifest`] for a manifest that is none,
+/// or for no platform that fits.
+pub fn find(repository: &Repository, reference: &Reference, matcher: &Matcher) -> Result<Found, ImageError> {
     let reference = reference.clone().or_latest();
-    let what = reference.familiar();
     let name = reference.digest().or(reference.tag()).unwrap_or_default();
     let first = repository.manifest(name)?;
     let mut fetch = |descriptor: &Descriptor| -> Result<Vec<u8>, ImageError> {
         Ok(repository.manifest(descriptor.digest().as_ref())?.bytes)
     };
-    let chosen =
-        crate::image::manifest::resolve(&what, first.bytes, Some(&first.media_type), matcher, &mut fetch)?;
-    let descriptor = &chosen.manifest.config;
-    let blob = Blob { digest: descriptor.digest().to_string(), size: descriptor.size() };
-    let config = repository.small_blob(&blob, MAX_CONFIG)?;
-    let (image, layers) = check(&what, &chosen, &config, matcher)?;
-    Ok(Resolved { reference, digest: first.digest, chosen, config, image, layers })
+    let (what, media_type) = (reference.familiar(), first.media_type);
+    let chosen = resolve(&what, first.bytes, Some(&media_type), matcher, &mut fetch)?;
+    Ok(Found { reference, digest: first.digest, media_type, chosen })
 }
 
-/// The config has to fit the manifest and the platform.
-fn check(
-    what: &str,
-    chosen: &Chosen,
-    config: &[u8],
-    matcher: &Matcher,
-) -> Result<(ImageConfiguration, Vec<Wanted>), ImageError> {
-    let bad = |error| ImageError::Manifest { what: format!("the config of {what}"), error };
-    let field = |path: &str, reason: String| bad(ManifestError::Field { path: path.into(), reason });
+/// Fetches the config, and checks it against the manifest and the platform.
+///
+/// # Errors
+/// Those of the registry; [`ImageError::Manifest`] for a config that is none, or
+/// that is for another platform.
+pub fn configure(repository: &Repository, found: &Found, matcher: &Matcher) -> Result<Incoming, ImageError> {
+    let what = found.reference.familiar();
+    let manifest = &found.chosen.manifest;
+    let blob = Blob { digest: manifest.config.digest().to_string(), size: manifest.config.size() };
+    let config = repository.small_blob(&blob, MAX_CONFIG)?;
+    let bad = |path: &str, reason: String| ImageError::Manifest {
+        what: what.clone(),
+        error: ManifestError::Field { path: path.to_owned(), reason },
+    };
+    let mut incoming = Incoming::new(
+        &what,
+        vec![found.reference.clone()],
+        (found.chosen.bytes.clone(), manifest.media_type.clone()),
+        config,
+        manifest.layers.clone(),
+    )
+    .map_err(|reason| bad("config", format!("does not fit: {reason}")))?;
+    for layer in &incoming.layers {
+        for text in [layer.blob.digest().as_ref(), layer.diff_id.as_str()] {
+            if digest::hex(text).is_none() {
+                return Err(bad("layers", format!("have the digest {text:?}: only sha256 is supported")));
+            }
+        }
+    }
+    // An index has decided already, by more than the config says.
+    if found.chosen.platform.is_none() {
+        check_platform(&what, &incoming.config, matcher)?;
+    }
+    incoming.source = Some(found.digest.clone());
+    Ok(incoming)
+}
+
+fn check_platform(what: &str, config: &[u8], matcher: &Matcher) -> Result<(), ImageError> {
+    let bad = |error| ImageError::Manifest { what: what.to_owned(), error };
     let value = parse_json(config).map_err(bad)?;
-    check_config(&value).map_err(bad)?;
     let image: ImageConfiguration =
         serde_json::from_value(value).map_err(|e| bad(ManifestError::Json(e.to_string())))?;
     let own = Platform::new(&image.os().to_string(), &image.architecture().to_string(), "");
-    // An index has decided already, by more than the config says.
-    if chosen.platform.is_none() && matcher.rank(&own).is_none() {
-        let found = vec![own.to_string()];
-        let error = ManifestError::NoPlatform { wanted: matcher.wanted().to_string(), found };
-        return Err(ImageError::Manifest { what: what.to_owned(), error });
+    match matcher.rank(&own) {
+        Some(_) => Ok(()),
+        None => Err(bad(ManifestError::NoPlatform {
+            wanted: matcher.wanted().to_string(),
+            found: vec![own.to_string()],
+        })),
     }
-    let diff_ids = image.rootfs().diff_ids();
-    if diff_ids.len() != chosen.manifest.layers.len() {
-        let reason =
-            format!("names {} layers, the manifest {}", diff_ids.len(), chosen.manifest.layers.len());
-        return Err(field("rootfs.diff_ids", reason));
-    }
-    let mut layers = Vec::with_capacity(diff_ids.len());
-    for ((blob, diff_id), chain_id) in
-        chosen.manifest.layers.iter().zip(diff_ids).zip(digest::chain_ids(diff_ids))
-    {
-        for text in [blob.digest().as_ref(), diff_id.as_str()] {
-            if digest::hex(text).is_none() {
-                return Err(field("rootfs.diff_ids", format!("has {text:?}: only sha256 is supported")));
-            }
-        }
-        layers.push(Wanted { blob: blob.clone(), diff_id: diff_id.clone(), chain_id });
-    }
-    Ok((image, layers))
 }
 
 /// A repository as the intake's source.
@@ -120,59 +115,4 @@ impl BlobSource for Source {
     fn resumable(&self) -> bool {
         true
     }
-}
-
-/// Starts the transfer of the layers.
-///
-/// # Errors
-/// When the store cannot be written.
-pub fn start(
-    store: &Store,
-    repository: &Repository,
-    resolved: &Resolved,
-    options: intake::Options,
-    progress: Arc<dyn Progress>,
-) -> Result<Intake, ImageError> {
-    Intake::start(store, resolved.layers.clone(), Arc::new(Source(repository.clone())), options, progress)
-}
-
-/// Waits for all layers, and gives the image its name.
-///
-/// # Errors
-/// What became of the layers; when the store cannot be written. The store shows
-/// nothing of the image then.
-pub fn finish(store: &Store, intake: &Intake, resolved: &Resolved) -> Result<Vec<Outcome>, ImageError> {
-    let outcomes =
-        (0..resolved.layers.len()).map(|at| intake.wait(at)).collect::<Result<Vec<_>, ImageError>>()?;
-    let config = intake.stage().path().join("config");
-    std::fs::write(&config, &resolved.config).map_err(|e| ImageError::io("write", &config, e))?;
-    let image = NewImage {
-        manifest: resolved.chosen.bytes.clone(),
-        media_type: resolved.chosen.manifest.media_type.clone(),
-        id: resolved.id(),
-        references: vec![resolved.reference.clone()],
-    };
-    store.add_from(&[(resolved.id(), config)], &[], &[image], Some(&resolved.digest))?;
-    Ok(outcomes)
-}
-
-/// What the store has under a reference, if it came from the registry as it
-/// is there now: the digest that the name led to.
-///
-/// # Errors
-/// When the index of the store cannot be read.
-pub fn local_digest(store: &Store, reference: &Reference) -> Result<Option<String>, ImageError> {
-    store.source_of(&reference.clone().or_latest())
-}
-
-/// A repository that has no such image says so in many ways.
-pub fn is_missing(error: &ImageError) -> bool {
-    matches!(
-        error,
-        ImageError::Registry(
-            RegistryError::NotFound { .. }
-                | RegistryError::Denied { .. }
-                | RegistryError::Unauthorized { .. }
-        )
-    )
 }

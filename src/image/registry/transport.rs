@@ -131,17 +131,30 @@ fn message(bytes: &[u8]) -> String {
     crate::image::error::quoted(&said.join("; "))
 }
 
+/// A request that was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// `GET`.
+    pub method: String,
+    /// Without its query.
+    pub url: String,
+    /// Of the answer.
+    pub status: u16,
+}
+
 /// Connections, by origin.
 pub(super) struct Transport {
     options: Arc<Options>,
     agents: Mutex<HashMap<Origin, Agent>>,
+    /// What was asked and answered, where somebody wants to know.
+    log: Mutex<Vec<Exchange>>,
     /// Origins that have answered once: a connection refused there is a pause.
     answered: Mutex<HashSet<Origin>>,
 }
 
 impl Transport {
     pub fn new(options: Arc<Options>) -> Self {
-        Transport { options, agents: Mutex::default(), answered: Mutex::default() }
+        Transport { options, agents: Mutex::default(), log: Mutex::default(), answered: Mutex::default() }
     }
 
     /// Sends one request, follows nothing, and repeats nothing.
@@ -173,7 +186,22 @@ impl Transport {
         })?;
         self.answered.lock().unwrap_or_else(PoisonError::into_inner).insert(url.origin.clone());
         let (parts, body) = response.into_parts();
+        if self.options.log {
+            // A query may hold a signature that gives access.
+            let path = url.path.split('?').next().unwrap_or_default();
+            let exchange = Exchange {
+                method: method.to_owned(),
+                url: format!("{}{path}", url.origin),
+                status: parts.status.as_u16(),
+            };
+            self.log.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
+        }
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, url: url.clone(), body })
+    }
+
+    /// What was asked so far.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn has_answered(&self, origin: &Origin) -> bool {

@@ -38,6 +38,20 @@ image_read_configs =
     .why = The config lists the diff IDs: the hashes that the layers must have when they are decompressed. The chain ID is the hash over a layer and all below it; a store unpacks a layer once for all images that share everything up to it.
     .hand = skopeo reads the config in one go.
 
+image_ask_registry =
+    .title = Ask { $registry } for { $reference }
+    .about = The registry { $registry } will be asked for the manifest of { $reference }. If the name leads to an index, the manifest for { $platform } will be chosen from it, and fetched by its digest.
+    .did = { $registry } has a manifest for { $reference }.
+    .why = A tag is a note in the registry that may point elsewhere tomorrow; what it points to is named by its hash, which anyone can compute again. A registry is a web server with few paths: /v2/NAME/manifests/TAG and /v2/NAME/blobs/DIGEST. One name can serve many machines: it then leads to an index, a list of manifests, one for each platform.
+    .hand = The first command shows what the name leads to, the second what is chosen from it.
+
+image_fetch_config =
+    .title = Fetch the config
+    .about = The config that the manifest of { $reference } names will be fetched from { $registry }, and its hash compared.
+    .did = The config is here, and its hash, which is the image's id, is the one that the manifest names. Each layer now has three names: that of its blob, its diff ID and its chain ID.
+    .why = The config says what to run, and lists the diff IDs: the hashes that the layers must have when they are decompressed. With them it is known which layers the store has already; those will not be fetched.
+    .hand = skopeo reads the config in one go.
+
 image_take_layer =
     .title = Take in layer { $index } of { $count }
     .about =

@@ -37,6 +37,20 @@ image_read_configs =
     .why = 配置里列着各层的 diff ID，也就是每一层解压之后应有的哈希值。chain ID 是这一层连同它下面所有层一起算出的哈希值：只要下面各层都相同，不同镜像就共用同一份已解开的目录树。
     .hand = skopeo 一步就能读出配置。
 
+image_ask_registry =
+    .title = 向 { $registry } 查询 { $reference }
+    .about = 将向镜像仓库服务 { $registry } 索取 { $reference } 的清单。如果这个名字对应的是索引，就从中选出适合 { $platform } 的清单，再按摘要取回。
+    .did = { $registry } 有 { $reference } 的清单。
+    .why = 标签只是仓库服务里的一条记录，明天就可能指向别处；它所指的内容则以哈希值命名，谁都可以重新算一遍来核对。仓库服务不过是一个路径很少的网站：/v2/名字/manifests/标签 和 /v2/名字/blobs/摘要。同一个名字可以供多种机器使用，这时它对应一个索引，也就是每个平台一份清单的列表。
+    .hand = 第一条命令显示名字对应的内容，第二条显示从中选出的清单。
+
+image_fetch_config =
+    .title = 取配置
+    .about = 将从 { $registry } 取回 { $reference } 的清单所指的配置，并核对哈希值。
+    .did = 配置已取回，它的哈希值（也就是镜像的 ID）与清单所写的一致。现在每一层都有三个名字：blob 的摘要、diff ID 和 chain ID。
+    .why = 配置里写着要运行什么，还列着各层的 diff ID，也就是每一层解压之后应有的哈希值。由此就知道本地仓库已经有哪些层，那些层不必再取。
+    .hand = skopeo 一步就能读出配置。
+
 image_take_layer =
     .title = 收下第 { $index } 层（共 { $count } 层）
     .about =

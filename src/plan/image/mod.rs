@@ -57,6 +57,16 @@ pub fn open_archive(id: &str, path: &str) -> Plan {
     )
 }
 
+/// The first plan of `pull`: what does the name mean, and what is it made of?
+/// `reference` has a tag or a digest.
+pub fn ask_registry(id: &str, registry: &str, reference: &str, platform: &str) -> Plan {
+    let (registry, reference, platform) =
+        (|| registry.to_owned(), || reference.to_owned(), || platform.to_owned());
+    let ask = ImageOp::AskRegistry { registry: registry(), reference: reference(), platform: platform() };
+    let fetch = ImageOp::FetchConfig { registry: registry(), reference: reference(), platform: platform() };
+    plan(id, [("ask-registry".to_owned(), ask), ("fetch-config".to_owned(), fetch)])
+}
+
 /// The second plan of `load` and of `pull`: every layer once, then the names.
 /// `from` says where the layers come from; `store` is the store's directory.
 pub fn take_in(id: &str, from: &str, store: &Path, images: &[Arriving]) -> Plan {
@@ -146,6 +156,7 @@ mod tests {
         assert_eq!(ids, ["image.take-layer-1", "image.take-layer-2", "image.name-images"]);
         order::check(&plan).unwrap();
         order::check(&open_archive("c", "-")).unwrap();
+        order::check(&ask_registry("c", "docker.io", "docker.io/library/a:1", "linux/arm64")).unwrap();
         let json = serde_json::to_string(&plan).unwrap();
         assert!(json.contains(r#""op":{"op":"image","do":"take_layer","index":1"#), "{json}");
         assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);

@@ -24,6 +24,25 @@ pub enum ImageOp {
         /// The archive.
         path: String,
     },
+    /// Ask a registry what a name means: its manifest, or that of an index for a
+    /// platform.
+    AskRegistry {
+        /// `docker.io`, `HOST[:PORT]`.
+        registry: String,
+        /// Full reference, with tag or digest.
+        reference: String,
+        /// `linux/arm64`.
+        platform: String,
+    },
+    /// Fetch the config that the manifest names.
+    FetchConfig {
+        /// `docker.io`, `HOST[:PORT]`.
+        registry: String,
+        /// Full reference, with tag or digest.
+        reference: String,
+        /// `linux/arm64`.
+        platform: String,
+    },
     /// Take one layer into the store: fetched, verified, stored, unpacked.
     TakeLayer {
         /// Position among the layers taken in, 1 is the lowest.
@@ -158,6 +177,8 @@ impl ImageOp {
             ImageOp::OpenArchive { .. } => "image_open_archive",
             ImageOp::ReadManifests { .. } => "image_read_manifests",
             ImageOp::ReadConfigs { .. } => "image_read_configs",
+            ImageOp::AskRegistry { .. } => "image_ask_registry",
+            ImageOp::FetchConfig { .. } => "image_fetch_config",
             ImageOp::TakeLayer { .. } => "image_take_layer",
             ImageOp::NameImages { .. } => "image_name_images",
             ImageOp::FreezeContainer { .. } => "image_freeze_container",
@@ -179,9 +200,11 @@ impl ImageOp {
             // it does not have yet may be there.
             ImageOp::TakeLayer { .. } | ImageOp::NameImages { .. } => true,
             ImageOp::FreezeContainer { .. } | ImageOp::StoreLayer { .. } | ImageOp::TagImage { .. } => true,
-            ImageOp::OpenArchive { .. } | ImageOp::ReadManifests { .. } | ImageOp::ReadConfigs { .. } => {
-                false
-            }
+            ImageOp::OpenArchive { .. }
+            | ImageOp::ReadManifests { .. }
+            | ImageOp::ReadConfigs { .. }
+            | ImageOp::AskRegistry { .. }
+            | ImageOp::FetchConfig { .. } => false,
             // What is staged goes with the process; a removal cannot be taken back; a
             // file outside of the store appears by rename, complete.
             ImageOp::ThawContainer { .. }
@@ -206,21 +229,22 @@ impl ImageOp {
             }
             ImageOp::RemoveImage { image, .. } => vec![image],
             ImageOp::SaveImages { images, .. } => images.iter().map(String::as_str).collect(),
-            ImageOp::OpenArchive { .. }
-            | ImageOp::ReadManifests { .. }
-            | ImageOp::ReadConfigs { .. }
-            | ImageOp::FreezeContainer { .. }
+            ImageOp::FreezeContainer { .. }
             | ImageOp::ThawContainer { .. }
             | ImageOp::WriteLayer { .. }
             | ImageOp::ImportTar { .. }
             | ImageOp::ExportTree { .. } => vec![],
+            ImageOp::OpenArchive { .. }
+            | ImageOp::ReadManifests { .. }
+            | ImageOp::ReadConfigs { .. }
+            | ImageOp::AskRegistry { .. }
+            | ImageOp::FetchConfig { .. } => vec![],
         }
     }
 
     /// It never changes anything.
     pub fn only_reads(&self) -> bool {
         match self {
-            ImageOp::OpenArchive { .. } | ImageOp::ReadManifests { .. } | ImageOp::ReadConfigs { .. } => true,
             ImageOp::TakeLayer { .. }
             | ImageOp::NameImages { .. }
             | ImageOp::FreezeContainer { .. }
@@ -232,6 +256,11 @@ impl ImageOp {
             | ImageOp::RemoveImage { .. }
             | ImageOp::SaveImages { .. }
             | ImageOp::ExportTree { .. } => false,
+            ImageOp::OpenArchive { .. }
+            | ImageOp::ReadManifests { .. }
+            | ImageOp::ReadConfigs { .. }
+            | ImageOp::AskRegistry { .. }
+            | ImageOp::FetchConfig { .. } => true,
         }
     }
 }

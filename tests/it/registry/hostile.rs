@@ -222,3 +222,53 @@ fn mirrors_and_rate_limits() {
     assert!(said.contains("rate limit reached (100 in 6 hours)"), "{said}");
     assert!(said.contains("try again in 2 hours"), "{said}");
 }
+
+#[test]
+fn an_index_is_searched() {
+    let sandbox = Sandbox::plain();
+    let fake = Fake::start();
+    let body = br#"{"results": [
+        {"name": "team/glass", "description": "clear\u001b[31m\nand thin, in many sizes, also for windows that open", "star_count": 12, "is_official": false},
+        {"name": "glass", "description": "the official one", "star_count": 3, "is_official": true}]}"#;
+    fake.answer("/v1/search?q=glass&n=25", Answer::of("application/json", body));
+    let term = format!("{}/glass", fake.host);
+    let search = |args: &[&str]| sandbox.glassbox(&[&["search"], args, &[&term]].concat());
+    assert_eq!(
+        search(&[]).expect(0).out,
+        "NAME         DESCRIPTION                                     STARS     OFFICIAL\n\
+         team/glass   clear [31m and thin, in many sizes, also for\u{2026}   12\n\
+         glass        the official one                                3         [OK]\n"
+    );
+    assert_eq!(search(&["--filter", "is-official=true", "--format", "{{.Name}}"]).expect(0).out, "glass\n");
+    assert_eq!(search(&["--filter", "stars=5", "--format", "{{.Name}}"]).expect(0).out, "team/glass\n");
+    assert!(search(&["--no-trunc"]).expect(0).out.contains("windows that open"));
+    assert!(search(&["--limit", "0"]).expect(1).err.contains("1 to 100"));
+    assert!(search(&["--limit", "7"]).expect(1).err.contains("cannot be searched"));
+    assert!(search(&["--filter", "colour=red"]).expect(1).err.contains("stars"));
+}
+
+#[test]
+fn manifests_are_shown_as_they_are() {
+    let sandbox = Sandbox::plain();
+    let fake = Fake::start();
+    let parts = small(0);
+    fake.image("app", "v1", &parts);
+    let mut entry = parts.descriptor();
+    entry["platform"] = serde_json::json!({ "os": "linux", "architecture": "arm64" });
+    let index = serde_json::json!({ "schemaVersion": 2, "manifests": [entry] }).to_string();
+    let answer = Answer::of("application/vnd.oci.image.index.v1+json", index.as_bytes());
+    fake.answer("/v2/app/manifests/all", answer);
+    let shown = |args: &[&str]| -> serde_json::Value {
+        let out = sandbox.glassbox(&[&["manifest", "inspect"], args].concat()).expect(0).out;
+        serde_json::from_str(&out).unwrap()
+    };
+    let (one, all) = (format!("{}/app:v1", fake.host), format!("{}/app:all", fake.host));
+    assert_eq!(shown(&[&one]), serde_json::from_slice::<serde_json::Value>(&parts.manifest).unwrap());
+    assert_eq!(shown(&[&all])["manifests"][0]["digest"], digest(&parts.manifest));
+    let verbose = shown(&["-v", &all]);
+    assert_eq!(verbose[0]["Ref"], format!("{}/app@{}", fake.host, digest(&parts.manifest)));
+    assert_eq!(verbose[0]["Descriptor"]["platform"]["architecture"], "arm64");
+    assert_eq!(verbose[0]["OCIManifest"]["schemaVersion"], 2);
+    let single = shown(&["-v", &one]);
+    assert_eq!(single["Descriptor"]["platform"]["os"], "linux");
+}

@@ -44,14 +44,21 @@ pub fn evidence(op: &ImageOp, state: &State) -> Vec<Fact> {
                     digest("manifest", &image.digest()),
                     fact(path, "manifest", Value::from(made)),
                 ];
-                for (n, layer) in (1..).zip(&image.layers) {
-                    facts.push(digest(&format!("layer {n} blob"), layer.blob.digest().as_ref()));
-                    facts.push(digest(&format!("layer {n} diff ID"), &layer.diff_id));
-                    facts.push(digest(&format!("layer {n} chain ID"), &layer.chain_id));
-                }
+                facts.extend(names_of_layers(path, image));
                 facts
             })
             .collect(),
+        ImageOp::AskRegistry { registry, .. } => super::pull::evidence(registry, images),
+        ImageOp::FetchConfig { registry, .. } => {
+            let mut facts = super::pull::evidence(registry, images);
+            // What the manifest said was told before.
+            facts.retain(|f| f.source == Value::from("HTTP"));
+            for image in &images.incoming {
+                facts.push(fact(registry, "config", Value::volatile(Kind::Digest, image.id())));
+                facts.extend(names_of_layers(registry, image));
+            }
+            facts
+        }
         ImageOp::TakeLayer { index, file, dir, .. } => {
             let mut facts = blob(file);
             let root = top(dir);
@@ -133,6 +140,19 @@ pub fn evidence(op: &ImageOp, state: &State) -> Vec<Fact> {
     }
 }
 
+/// The three names of each layer.
+fn names_of_layers(source: &str, image: &crate::image::Incoming) -> Vec<Fact> {
+    let digest = |key: String, d: &str| fact(source, &key, Value::volatile(Kind::Digest, d));
+    let of = |(n, layer): (u32, &crate::image::intake::Wanted)| {
+        [
+            digest(format!("layer {n} blob"), layer.blob.digest().as_ref()),
+            digest(format!("layer {n} diff ID"), &layer.diff_id),
+            digest(format!("layer {n} chain ID"), &layer.chain_id),
+        ]
+    };
+    (1..).zip(&image.layers).flat_map(of).collect()
+}
+
 /// Size and digest of a stored blob, read from the disk.
 fn blob(path: &str) -> Vec<Fact> {
     let Ok(mut file) = std::fs::File::open(path) else {
@@ -164,7 +184,9 @@ fn hidden(dir: &str, converted: &crate::image::layers::Converted) -> Vec<Fact> {
     let now = match converted.how {
         Hidden::Device | Hidden::Replaced => {
             let shown = path.to_string_lossy().into_owned();
-            made(&shown).pop().map_or(Value::from("nothing"), |f| f.value)
+            let text = made(&shown).pop().map_or("nothing".to_owned(), |f| f.value.text());
+            // Whose it is and how it may be used means nothing for a whiteout.
+            Value::from(text.split(", ").next().unwrap_or_default())
         }
         Hidden::Opaque => {
             let mut value = [0u8; 8];

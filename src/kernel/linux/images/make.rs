@@ -147,14 +147,16 @@ impl Write for Counted<'_> {
     }
 }
 
+/// What writes.
+type Work<'a> = Box<dyn FnOnce(&mut dyn Write) -> Result<(), ImageError> + 'a>;
+
 /// Writes to a file that appears when it is complete, to a device or a pipe as it
 /// is, or with `-` to standard output. Gives the bytes.
 pub fn out(
     path: &str,
     work: impl FnOnce(&mut dyn Write) -> Result<(), ImageError>,
 ) -> Result<u64, ImageError> {
-    let through = |inner: &mut dyn Write,
-                   work: Box<dyn FnOnce(&mut dyn Write) -> Result<(), ImageError> + '_>| {
+    let through = |inner: &mut dyn Write, work: Work<'_>| {
         let mut counted = Counted { inner, bytes: 0 };
         work(&mut counted)?;
         counted.flush().map_err(|e| ImageError::io("write", path, e))?;

@@ -6,6 +6,7 @@ mod evidence;
 mod layers;
 mod load;
 mod make;
+mod pull;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::plan::{Op, Plan};
 
 pub use evidence::evidence;
 pub use make::{Making, out};
+pub use pull::Asking;
 
 /// What is held between the steps of actions on images.
 #[derive(Default)]
@@ -30,6 +32,8 @@ pub struct Images {
     manifests: Option<Manifests>,
     /// The images that arrive, resolved.
     pub incoming: Vec<Incoming>,
+    /// The registry that is asked, if this is about one.
+    pub asking: Option<Asking>,
     /// Where their layers come from.
     pub source: Option<Arc<dyn BlobSource>>,
     /// Hears of the layers.
@@ -99,6 +103,8 @@ pub(super) fn apply(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<
         ImageOp::OpenArchive { path } => load::open(path, &store, cx.rec, &mut state.images),
         ImageOp::ReadManifests { .. } => load::manifests(&mut state.images),
         ImageOp::ReadConfigs { .. } => load::configs(&mut state.images),
+        ImageOp::AskRegistry { reference, platform, .. } => pull::ask(reference, platform, &mut state.images),
+        ImageOp::FetchConfig { platform, .. } => pull::config(platform, &mut state.images),
         ImageOp::TakeLayer { index, .. } => layers::take(*index, &store, &mut state.images),
         ImageOp::NameImages { .. } => {
             Incoming::name_all(&store, &state.images.incoming)?;
@@ -151,6 +157,8 @@ pub(super) fn undo(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<(
         ImageOp::OpenArchive { .. }
         | ImageOp::ReadManifests { .. }
         | ImageOp::ReadConfigs { .. }
+        | ImageOp::AskRegistry { .. }
+        | ImageOp::FetchConfig { .. }
         | ImageOp::ThawContainer { .. }
         | ImageOp::RemoveImage { .. }
         | ImageOp::SaveImages { .. }

@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{Cx, at_cwd, fail, zero};
-use crate::image::digest;
+use crate::image::{demo, digest};
 use crate::kernel::model::archive::{self, Unpacked};
 use crate::kernel::model::world::HostEntry;
 use crate::kernel::{Errno, Failure};
@@ -41,7 +41,17 @@ pub(super) fn apply(op: &ImageOp, cx: &mut Cx<'_>) -> Result<bool, Failure> {
             images.manifests = archive::manifests(&images.files).map_err(|e| bad(path, &e))?;
             Ok(true)
         }
-        ImageOp::ReadConfigs { path } => {
+        ImageOp::AskRegistry { registry, reference, .. } => {
+            let images = &mut cx.carried.images;
+            images.files = archive::files(&demo::archive()).map_err(|e| bad(registry, &e))?;
+            images.manifests = archive::manifests(&images.files).map_err(|e| bad(registry, &e))?;
+            if !images.manifests.iter().any(|m| m.names.contains(reference)) {
+                return Err(Failure::new(format!("get {reference} from {registry}: not found"), None)
+                    .hint("the modelled registry has one image, demo; real registries are not asked"));
+            }
+            Ok(true)
+        }
+        ImageOp::ReadConfigs { path } | ImageOp::FetchConfig { registry: path, .. } => {
             let mut images = std::mem::take(&mut cx.carried.images);
             let store = crate::kernel::model::STORE;
             let hex = |d: &str| digest::hex(d).unwrap_or_default().to_owned();
@@ -205,7 +215,12 @@ pub(super) fn evidence(op: &ImageOp, cx: &mut Cx<'_>) -> Vec<Fact> {
             let names = |names: &[String]| Value::Text(names.join(" "));
             cx.carried.images.manifests.iter().map(|f| fact(path, "image", names(&f.names))).collect()
         }
-        ImageOp::ReadConfigs { path } => {
+        ImageOp::AskRegistry { registry, reference, .. } => {
+            let found = cx.carried.images.manifests.iter().any(|m| m.names.contains(reference));
+            let held = if found { "a manifest" } else { "nothing" };
+            vec![fact(registry, reference, held.into())]
+        }
+        ImageOp::ReadConfigs { path } | ImageOp::FetchConfig { registry: path, .. } => {
             let digest = |key: &str, d: &str| fact(path, key, Value::volatile(Kind::Digest, d));
             let of = |image: &crate::plan::image::Arriving| {
                 let mut facts = vec![
@@ -287,11 +302,9 @@ fn hidden(cx: &mut Cx<'_>, dir: &str, unpacked: &Unpacked) -> Vec<Fact> {
     for (entry, path) in &unpacked.whiteouts {
         let place = format!("{dir}/{path}");
         let now = match cx.w.disk_entry(&place) {
-            Some(found) if found.is_whiteout() => {
-                format!("character device 0:0, mode 0{:o}, owner {}:{}", found.mode, found.uid, found.gid)
-            }
-            Some(_) => "no whiteout".to_owned(),
-            None => Errno::ENOENT.words().to_owned(),
+            Some(found) if found.is_whiteout() => "character device 0:0",
+            Some(_) => "no whiteout",
+            None => Errno::ENOENT.words(),
         };
         facts.push(Fact { source: place.into(), key: entry.clone(), value: now.into() });
     }

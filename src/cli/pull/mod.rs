@@ -1,0 +1,139 @@
+//! `glassbox pull`, and the pull that a `run` begins with.
+
+mod ensure;
+mod transfer;
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::action::{self, ActionArgs};
+use super::bars::Place;
+use super::context::Context;
+use super::error::CliError;
+use super::output;
+use super::registry::{self, RegistryArgs};
+use super::tracing::Watching;
+use crate::image::Reference;
+use crate::image::manifest::{ManifestError, Platform};
+use crate::image::reference::DEFAULT_TAG;
+use crate::kernel::model::{Console, ModelKernel, STORE, World};
+use crate::plan::image;
+pub use ensure::{Policy, ensure};
+use transfer::{Ended, all_tags, client, pull};
+
+/// Fetch an image from a registry
+#[derive(Debug, Args)]
+pub struct PullArgs {
+    /// All tags of the repository
+    #[arg(short, long)]
+    all_tags: bool,
+    /// Only print what was pulled
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    from: FromArgs,
+    #[command(flatten)]
+    action: ActionArgs,
+    /// NAME[:TAG|@DIGEST], or HOST[:PORT]/NAME[:TAG|@DIGEST]
+    #[arg(value_name = "NAME[:TAG|@DIGEST]")]
+    image: String,
+}
+
+/// Where from, and for what machine.
+#[derive(Clone, Debug, Default, Args)]
+pub struct FromArgs {
+    /// Of a multi-platform image the one for this: OS/ARCH[/VARIANT] [default: this machine's]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+    #[command(flatten)]
+    registry: RegistryArgs,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, args: &PullArgs) -> Result<u8, CliError> {
+    let named = registry::reference(&args.image)?;
+    let place = if args.quiet { Place::Nowhere } else { Place::Stdout };
+    let watching = args.action.watching(context)?;
+    let platform = args.from.platform()?;
+    if args.all_tags && (named.tag().is_some() || named.digest().is_some()) {
+        return Err(CliError::new("a tag or a digest cannot be used with --all-tags").hint("leave it out"));
+    }
+    if !args.all_tags && named.tag().is_none() && named.digest().is_none() {
+        say(place, &format!("Using default tag: {DEFAULT_TAG}"))?;
+    }
+    if context.model {
+        return modelled(context, watching, &named.or_latest(), &platform, place);
+    }
+    let client = client(context, &args.from, &watching);
+    let (references, what) = if args.all_tags {
+        (all_tags(&client, &named)?, named.clone())
+    } else {
+        let reference = named.or_latest();
+        (vec![reference.clone()], reference)
+    };
+    match pull(context, watching, &client, &references, &platform, place)? {
+        Ended::Failed(status) => Ok(status),
+        Ended::Done { changed } => {
+            say(place, &status(changed, &what.familiar()))?;
+            output::print(&format!("{what}\n"))?;
+            Ok(0)
+        }
+    }
+}
+
+impl FromArgs {
+    /// The platform, checked and in its normal form.
+    fn platform(&self) -> Result<Platform, CliError> {
+        let Some(text) = &self.platform else { return Ok(Platform::host()) };
+        text.parse().map_err(|error: ManifestError| {
+            CliError::new(format!("cannot use --platform: {error}")).hint(error.hint())
+        })
+    }
+}
+
+/// The modelled registry has one image.
+fn modelled(
+    context: &Context,
+    watching: Watching,
+    reference: &Reference,
+    platform: &Platform,
+    place: Place,
+) -> Result<u8, CliError> {
+    let console = Console { output: Box::new(|_, _| true), input: Box::new(|| None) };
+    let mut kernel = ModelKernel::new(World::new(), console);
+    let id = action::id(context)?;
+    let from = reference.domain();
+    let mut transfer =
+        |kernel: &mut ModelKernel| Ok(image::take_in(&id, from, Path::new(STORE), kernel.arriving()));
+    let first = image::ask_registry(&id, from, &reference.to_string(), &platform.to_string());
+    let outcome = action::carry_out(context, watching, &mut kernel, first, &mut [&mut transfer])?;
+    if outcome.failed.is_some() {
+        return Ok(outcome.status);
+    }
+    output::note("this was the modelled machine: the image was made in memory, and is forgotten now");
+    for arrived in kernel.arriving() {
+        say(place, &format!("Digest: {}", arrived.manifest))?;
+    }
+    say(place, &status(true, &reference.familiar()))?;
+    output::print(&format!("{reference}\n"))?;
+    Ok(0)
+}
+
+fn status(changed: bool, what: &str) -> String {
+    match changed {
+        true => format!("Status: Downloaded newer image for {what}"),
+        false => format!("Status: Image is up to date for {what}"),
+    }
+}
+
+fn say(place: Place, line: &str) -> Result<(), CliError> {
+    match place {
+        Place::Stdout => output::print(&format!("{line}\n")),
+        Place::Stderr => {
+            output::plain(line);
+            Ok(())
+        }
+        Place::Nowhere => Ok(()),
+    }
+}
