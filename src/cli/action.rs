@@ -70,7 +70,6 @@ pub fn carry_out<K: Kernel>(
     next: &mut [Next<'_, K>],
 ) -> Result<Outcome, CliError> {
     setup::repair(context)?;
-    let _signals = signals::hold();
     let watch = watching.watch();
     let begin = tracing::begin_action(context, kernel.name(), &kernel.release(), &first, watch);
     let result = watching.with(|sink, mut pauser| {
@@ -84,6 +83,9 @@ pub fn carry_out<K: Kernel>(
                 pauser.plan(&plan, done == next.len())?;
             }
             let receipt = receipt(context, &plan)?;
+            // Where nothing is left behind, Ctrl-C may end it at once: it can be waiting
+            // for a stream.
+            let held = receipt.as_ref().map(|_| signals::hold());
             let mut journal = Interrupts;
             let driver = Driver {
                 kernel: &mut *kernel,
@@ -96,6 +98,10 @@ pub fn carry_out<K: Kernel>(
                 journal: &mut journal,
             };
             let mut outcome = driver.run(&plan);
+            if held.is_some() {
+                // A second Ctrl-C asked for what is done now.
+                signals::take_all();
+            }
             if let Some(receipt) = receipt.filter(|_| outcome.left.is_empty()) {
                 receipt.remove().map_err(|e| io("remove the receipt in", &context.run, &e))?;
             }
@@ -111,8 +117,6 @@ pub fn carry_out<K: Kernel>(
         emitter.emit(|| Body::End { status: outcome.status });
         Ok::<_, CliError>(outcome)
     });
-    // A second Ctrl-C asked for what is done now.
-    signals::take_all();
     // 125 is what `run` says; other commands say 1.
     let outcome = result.map_err(|e| if e.status == 125 { e.status(1) } else { e })?;
     tell(&outcome);

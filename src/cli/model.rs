@@ -106,7 +106,7 @@ pub fn repair(context: &Context) -> Result<Vec<repair::Repaired>, CliError> {
             remove(context, id)?;
         }
         one.receipt.remove().map_err(failed)?;
-        all.extend(one.id.map(|id| repair::Repaired { id, removed: true, left: Vec::new(), note: None }));
+        all.extend(one.id.map(|id| repair::Repaired { id, removed: true, ..repair::Repaired::default() }));
     }
     Ok(all)
 }

@@ -34,7 +34,10 @@ pub fn run(context: &Context, args: &SystemArgs) -> Result<u8, CliError> {
                     continue;
                 }
                 let what = if one.removed { "removed" } else { "kept, as exited" };
-                text.push_str(&format!("{id}: undone; container {what}\n"));
+                match one.action {
+                    true => text.push_str(&format!("{id}: undone; it was an action on images\n")),
+                    false => text.push_str(&format!("{id}: undone; container {what}\n")),
+                }
                 for (step, failure) in &one.left {
                     failed = true;
                     text.push_str(&format!("  {step} is left: failed to {failure}\n"));

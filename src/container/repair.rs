@@ -20,6 +20,8 @@ pub struct Repaired {
     pub id: String,
     /// It is gone with everything it had; otherwise it stays as exited.
     pub removed: bool,
+    /// It was an action on images, and there is no container.
+    pub action: bool,
     /// What could not be undone.
     pub left: Vec<(StepId, Failure)>,
     /// Why its receipt could not be used, and what that means.
@@ -89,6 +91,7 @@ fn undo(
     let has_run = || last.started.is_some() || plan.as_ref().is_some_and(|p| wrote(&dir.join("upper"), p));
     let keep = record.as_ref().is_some_and(|r| !r.remove && (r.status == Status::Exited || has_run()));
     if let Some(mut plan) = plan {
+        one.action = plan.steps.iter().any(|s| matches!(s.op, Op::Image(_)));
         kernel.begin(&plan, Watch::Off);
         // What the container wrote outlives the undoing of the directories that the plan made.
         plan.steps.retain(|s| !(keep && of_the_container(&s.op, &one.id)));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use glassbox::trace::{Body, Event, Fact, redact};
 
@@ -116,6 +117,36 @@ fn a_load_that_fails_or_is_killed_at_any_step_leaves_nothing() {
     assert!(!content(&sandbox.store()).iter().any(|n| n.starts_with("tmp/")), "the next load sweeps");
     let ran = sandbox.glassbox(&["run", "--rm", "--network", "none", "demo", "sh"]);
     assert_eq!(ran.status, 127, "the image has no shell, but it runs: {}", ran.err);
+}
+
+/// Feeds the first part of an archive to a load, and waits until it is staged.
+fn half_loaded(sandbox: &Sandbox, bytes: &[u8]) -> std::process::Child {
+    use std::io::Write;
+    let mut child = sandbox.command(&["load"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    child.stdin.as_mut().unwrap().write_all(&bytes[..bytes.len() / 2]).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !content(&sandbox.store()).iter().any(|n| n.starts_with("tmp/stage-")) {
+        assert!(Instant::now() < deadline, "nothing is staged");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
+#[test]
+#[ignore = "root"]
+fn a_load_that_waits_for_its_stream_can_be_ended() {
+    use nix::sys::signal::{Signal, kill};
+    let sandbox = Sandbox::root();
+    let bytes = glassbox::image::demo::archive();
+    for signal in [Signal::SIGKILL, Signal::SIGINT] {
+        let mut child = half_loaded(&sandbox, &bytes);
+        kill(nix::unistd::Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+        assert!(!child.wait().unwrap().success());
+        assert!(sandbox.glassbox(&["images", "-q"]).expect(0).out.is_empty());
+    }
+    let demo = demo(&sandbox);
+    sandbox.glassbox(&["load", "-i", demo.to_str().unwrap()]).expect(0);
+    assert!(!content(&sandbox.store()).iter().any(|n| n.starts_with("tmp/")), "the next load sweeps");
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn what_the_model_does_not_have_is_said() {
     let sandbox = sandbox();
     for (args, words) in [
         (&["run", "debian", "true"][..], "it holds only the built-in image box"),
-        (&["load", "-i", "/dev/null"], "takes no archives"),
+        (&["load", "-i", "/dev/null"], "the modelled machine has one archive, /root/demo.tar"),
         (&["run", "-v", "/nowhere:/x", "box", "true"], "the path must exist on the modelled disk"),
         (&["inspect", "nothing"], "no such container or image"),
     ] {
