@@ -42,10 +42,14 @@ pub fn describe(context: &Context, name: &str) -> Result<Value, CliError> {
     let image = setup::image(context, name, false)?;
     let whole = setup::config(context, &image.id)?;
     let listed = setup::images(context)?;
-    let names: Vec<&Reference> =
-        listed.iter().filter(|l| l.id == image.id).filter_map(|l| l.reference.as_ref()).collect();
-    let mut digests: Vec<String> =
-        names.iter().map(|r| format!("{}@{}", r.familiar_name(), image.manifest)).collect();
+    let named = || listed.iter().filter(|l| l.id == image.id);
+    let names: Vec<&Reference> = named().filter_map(|l| l.reference.as_ref()).collect();
+    let mut digests: Vec<String> = named()
+        .filter_map(|l| {
+            let digest = l.source.as_ref().unwrap_or(&image.manifest);
+            Some(format!("{}@{digest}", l.reference.as_ref()?.familiar_name()))
+        })
+        .collect();
     digests.dedup();
     let text = |key: &str| whole[key].as_str().unwrap_or_default().to_owned();
     let sizes = setup::layer_sizes(context, &image)?;

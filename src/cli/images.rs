@@ -86,7 +86,7 @@ fn row(listed: &Listed, full: bool, now: Timestamp, containers: Option<String>) 
     json!({
         "Repository": listed.reference.as_ref().map_or_else(none, |r| r.familiar_name()),
         "Tag": listed.reference.as_ref().and_then(|r| r.tag().map(str::to_owned)).unwrap_or_else(none),
-        "Digest": listed.manifest,
+        "Digest": listed.source.as_ref().unwrap_or(&listed.manifest),
         "ID": short(&listed.id, full),
         "CreatedSince": created.map_or("N/A".to_owned(), |t| format!("{} ago", span(t, now))),
         "CreatedAt": created.map_or("N/A".to_owned(), moment),

@@ -16,6 +16,9 @@ pub struct Listed {
     pub id: String,
     /// Digest of the manifest.
     pub manifest: String,
+    /// Digest that its name led to in its registry, if it was pulled: the
+    /// manifest's, or that of the index it was chosen from.
+    pub source: Option<String>,
     /// RFC 3339, from the config.
     pub created: Option<String>,
     /// Bytes of all its layers as stored.
@@ -74,6 +77,7 @@ impl Store {
         let mut listed = Listed {
             reference: name.and_then(|n| Reference::parse(n).ok()),
             id: annotation(descriptor, IMAGE_ID).unwrap_or(&manifest).to_owned(),
+            source: annotation(descriptor, SOURCE).map(str::to_owned),
             created: annotation(descriptor, CREATED).map(str::to_owned),
             size: 0,
             manifest,

@@ -3,7 +3,7 @@
 
 use super::fake::{Answer, Fake};
 use super::images::{Parts, digest, gzip, noise, small, tar_of};
-use super::real::{elsewhere, expect_nothing_visible};
+use super::real::{elsewhere, expect_nothing};
 use crate::support::Sandbox;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -14,7 +14,7 @@ fn refused(sandbox: &Sandbox, fake: &Fake, case: &str) -> String {
     let ran = elsewhere(sandbox, "there", &["pull", &name]);
     assert_eq!(ran.status, 1, "{case}: {}{}", ran.out, ran.err);
     assert!(!ran.err.contains("panicked"), "{case}: {}", ran.err);
-    expect_nothing_visible(sandbox, "there", case);
+    expect_nothing(sandbox, "there", case);
     ran.err
 }
 

@@ -8,3 +8,4 @@ mod login;
 mod real;
 mod round_trip;
 mod tls;
+mod told;
