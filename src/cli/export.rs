@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::action::ActionArgs;
 use super::context::Context;
 use super::error::CliError;
-use super::{save, setup};
-use crate::image::layers::write;
-use crate::image::union::Stack;
+use super::{save, setup, single};
+use crate::plan::image::ImageOp;
 
 /// Write all files of a container to a tar: its layers as one tree, without volumes
 #[derive(Debug, Args)]
@@ -18,6 +18,8 @@ pub struct ExportArgs {
     output: Option<PathBuf>,
     /// Name, id or beginning of an id
     container: String,
+    #[command(flatten)]
+    action: ActionArgs,
 }
 
 /// Runs the command.
@@ -26,7 +28,11 @@ pub fn run(context: &Context, args: &ExportArgs) -> Result<u8, CliError> {
     save::refuse_terminal(args.output.as_deref(), "the tar")?;
     setup::repair(context)?;
     let record = setup::find(context, &args.container)?;
-    let stack = Stack::open(&setup::stack(context, &record))?;
-    save::write(args.output.as_deref(), |mut out| write::merged(&stack, &mut out).map(drop))?;
-    Ok(0)
+    let layers = setup::stack(context, &record);
+    let op = ImageOp::ExportTree {
+        container: record.id,
+        layers: layers.iter().map(|l| l.to_string_lossy().into_owned()).collect(),
+        path: save::path(args.output.as_deref()),
+    };
+    Ok(single::run(context, &args.action, vec![("export-tree".to_owned(), op)], |_| {})?.0)
 }

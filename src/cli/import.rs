@@ -1,17 +1,18 @@
 //! `glassbox import`, `glassbox image import`
 
-use std::fs::File;
 use std::io::IsTerminal;
-use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
 
+use super::action::{self, ActionArgs};
 use super::context::Context;
-use super::error::{CliError, io};
-use super::{output, setup, tag};
-use crate::image::Store;
+use super::error::CliError;
+use super::{commit, output, setup, tag};
 use crate::image::create::{self, Import};
+use crate::kernel::Failure;
+use crate::kernel::linux::LinuxKernel;
+use crate::plan::image::{self, ImageOp};
 
 /// Make an image of a tar of a root file system
 #[derive(Debug, Args)]
@@ -30,40 +31,56 @@ pub struct ImportArgs {
     /// Name of the image
     #[arg(value_name = "REPOSITORY[:TAG]")]
     name: Option<String>,
+    #[command(flatten)]
+    action: ActionArgs,
 }
 
 /// Runs the command.
 pub fn run(context: &Context, args: &ImportArgs) -> Result<u8, CliError> {
     setup::only_real(context, "takes no archives")?;
     let reference = args.name.as_deref().map(tag::name).transpose()?;
-    let mut wanted = Import {
-        reference,
+    let wanted = Import {
         platform: platform(args.platform.as_deref())?,
         instructions: args.change.clone(),
         message: args.message.clone(),
         created: setup::created(context),
         name: args.file.clone(),
-        size: None,
     };
-    let store = Store::open(&context.root);
-    let made = if args.file == "-" {
-        if std::io::stdin().is_terminal() {
-            return Err(CliError::new("there is no tar: standard input is a terminal")
-                .hint("give a file, or feed the tar through a pipe"));
-        }
-        create::import(&store, std::io::stdin().lock(), &wanted)?
-    } else {
-        if args.file.starts_with("http://") || args.file.starts_with("https://") {
-            return Err(CliError::new("cannot import from a URL")
-                .hint("fetch it first: curl -L URL | glassbox import - NAME"));
-        }
-        let path = Path::new(&args.file);
-        let file = File::open(path).map_err(|e| io("open the tar", path, &e))?;
-        wanted.size = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|m| m.len());
-        create::import(&store, file, &wanted)?
+    // What is wrong with an instruction is said before anything is read.
+    create::instruction::apply(&mut create::instruction::Config::new(), &args.change)?;
+    if args.file == "-" && std::io::stdin().is_terminal() {
+        return Err(CliError::new("there is no tar: standard input is a terminal")
+            .hint("give a file, or feed the tar through a pipe"));
+    }
+    if args.file == "-" && args.action.steps() {
+        return Err(CliError::new("--step reads its commands from standard input, and so would the tar be")
+            .hint("give the tar as a file"));
+    }
+    if args.file.starts_with("http://") || args.file.starts_with("https://") {
+        return Err(CliError::new("cannot import from a URL")
+            .hint("fetch it first: curl -L URL | glassbox import - NAME"));
+    }
+    let watching = args.action.watching(context)?;
+    let mut kernel = action::kernel(context, &watching);
+    let id = action::id(context)?;
+    let read = ImageOp::ImportTar { path: args.file.clone() };
+    let first = image::plan(&id, [("import-tar".to_owned(), read)]);
+    let mut second = |kernel: &mut LinuxKernel| {
+        let images = kernel.images();
+        let tar = images.making.tar.as_ref().ok_or_else(|| Failure::new("go on: no tar was read", None))?;
+        let made = create::describe_import(&wanted, &tar.layer)?;
+        let store = commit::store_layer(context, &tar.layer, &[&tar.layer.diff_id], true);
+        let incoming = commit::incoming(&made, reference.clone());
+        let name = commit::name(context, &incoming);
+        images.incoming = vec![incoming];
+        Ok(image::plan(&id, [("store-layer".to_owned(), store), ("name-images".to_owned(), name)]))
     };
-    output::print(&format!("{}\n", made.id))?;
-    Ok(0)
+    let outcome = action::carry_out(context, watching, &mut kernel, first, &mut [&mut second])?;
+    if outcome.failed.is_none() {
+        let ids = kernel.images().incoming.iter().map(|i| format!("{}\n", i.id())).collect::<String>();
+        output::print(&ids)?;
+    }
+    Ok(outcome.status)
 }
 
 /// `OS/ARCH[/VARIANT]` as a config says it.

@@ -41,6 +41,7 @@ mod save;
 mod search;
 mod select;
 mod setup;
+mod single;
 mod sizes;
 mod step;
 mod system;

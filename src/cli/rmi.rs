@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 
+use super::action::ActionArgs;
 use super::context::Context;
 use super::error::CliError;
 use super::select::Census;
-use super::{output, setup};
-use crate::container::record::{self, Record, RecordError, Status};
+use super::{output, setup, single};
+use crate::container::record::{self, Record, Status};
 use crate::image::removal::{self, Removal, User};
 use crate::image::store::Removed;
-use crate::image::{ImageError, Reference, Store, digest};
+use crate::image::{Image, ImageError, Reference, Store, family};
+use crate::plan::image::ImageOp;
 
 /// Remove images, or names of them
 #[derive(Debug, Args)]
@@ -25,83 +27,116 @@ pub struct RmiArgs {
     /// Names, ids or beginnings of ids
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
+    #[command(flatten)]
+    action: ActionArgs,
 }
 
 /// Runs the command. Goes on past errors; the status is 1 if there was one.
 pub fn run(context: &Context, args: &RmiArgs) -> Result<u8, CliError> {
     setup::only_real(context, "keeps its one image, box")?;
     setup::repair(context)?;
+    let mut plan = Plan {
+        context,
+        records: setup::records(context)?,
+        census: Census::take(context)?,
+        ops: Vec::new(),
+        gone: BTreeSet::new(),
+    };
     let mut failed = false;
     for wanted in &args.images {
-        match one(context, wanted, args.force, args.no_prune) {
-            Ok(removed) => output::print(&lines(&removed))?,
-            Err(e) => {
-                output::error(&e);
-                failed = true;
-            }
+        if let Err(e) = plan.add(wanted, args) {
+            output::error(&e);
+            failed = true;
         }
     }
-    Ok(u8::from(failed))
+    if plan.ops.is_empty() {
+        return Ok(u8::from(failed));
+    }
+    let label = |(n, op)| (format!("remove-image-{n}"), op);
+    let steps = (1..).zip(plan.ops).map(label).collect();
+    let (status, mut kernel) = single::run(context, &args.action, steps, |_| {})?;
+    output::print(&lines(&kernel.images().making.removed))?;
+    Ok(if status == 0 { u8::from(failed) } else { status })
 }
 
 /// `Untagged: NAME` and `Deleted: DIGEST`.
-pub fn lines(removed: &Removed) -> String {
+fn lines(removed: &Removed) -> String {
     let untagged = removed.untagged.iter().map(|n| format!("Untagged: {n}\n"));
     untagged.chain(removed.deleted.iter().map(|d| format!("Deleted: {d}\n"))).collect()
 }
 
-/// Removes one image or name, and what only it was for.
-pub fn one(context: &Context, wanted: &str, force: bool, no_prune: bool) -> Result<Removed, CliError> {
-    let store = Store::open(&context.root);
-    let image = store.resolve(wanted)?;
-    let records = setup::records(context)?;
-    let names: Vec<Reference> =
-        store.list()?.into_iter().filter(|l| l.id == image.id).filter_map(|l| l.reference).collect();
-    let removal = removal::decide(wanted, &image.id, &names, &users(&records, &image.id), force)?;
-    if removal == Removal::NameOnly {
-        return Ok(store.untag(wanted)?);
-    }
-    let before = if no_prune { None } else { Some(Census::take(context)?) };
-    if let Some(before) = &before {
-        // Afterwards its config is gone.
-        before.config(context, &image.id)?;
-    }
-    let mut removed = store.remove(wanted, &|| in_use(context))?;
-    if let Some(before) = before.filter(|_| removed.deleted.contains(&image.id)) {
-        parents(context, &store, &before, &image.id, &records, &mut removed)?;
-    }
-    Ok(removed)
+/// What is to be removed, decided before anything is.
+struct Plan<'a> {
+    context: &'a Context,
+    records: Vec<Record>,
+    census: Census,
+    ops: Vec<ImageOp>,
+    /// Names, and ids of images, that are going.
+    gone: BTreeSet<String>,
 }
 
-/// Nameless images that only the removed one was made from go with it.
-fn parents(
-    context: &Context,
-    store: &Store,
-    before: &Census,
-    removed_id: &str,
-    records: &[Record],
-    removed: &mut Removed,
-) -> Result<(), CliError> {
-    let child = crate::image::family::ancestry(before.config(context, removed_id)?);
-    for listed in before.all.iter().filter(|l| l.reference.is_none() && l.id != removed_id) {
-        let own = crate::image::family::ancestry(before.config(context, &listed.id)?);
-        let used = records.iter().any(|r| r.image_id == listed.id);
-        if used || !own.is_before(&child) {
-            continue;
+impl Plan<'_> {
+    fn add(&mut self, wanted: &str, args: &RmiArgs) -> Result<(), CliError> {
+        let image = Store::open(&self.context.root).resolve(wanted)?;
+        let mut names: Vec<Reference> = Vec::new();
+        for listed in self.census.all.iter().filter(|l| l.id == image.id) {
+            names.extend(listed.reference.clone().filter(|r| !self.gone.contains(&r.to_string())));
         }
-        let others = Census::take(context)?;
-        if !others.parents(context)?.contains(&listed.id) {
-            let gone = store.remove(&listed.id, &|| in_use(context))?;
-            removed.untagged.extend(gone.untagged);
-            removed.deleted.extend(gone.deleted);
-            removed.bytes += gone.bytes;
+        let users = users(&self.records, &image.id);
+        let removal = removal::decide(wanted, &image.id, &names, &users, args.force)?;
+        let going: Vec<String> = match removal {
+            Removal::Image => names.iter().map(Reference::to_string).collect(),
+            // By digest the image's reference is the name that was found.
+            Removal::Name | Removal::NameOnly => vec![image.reference.clone()],
+        };
+        let last = removal != Removal::NameOnly && names.iter().all(|n| going.contains(&n.to_string()));
+        self.push(wanted, &image, going, removal == Removal::NameOnly);
+        if last {
+            self.gone.insert(image.id.clone());
+            if !args.no_prune {
+                self.parents(&image)?;
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn push(&mut self, wanted: &str, image: &Image, names: Vec<String>, keep: bool) {
+        self.gone.extend(names.iter().cloned());
+        let index = single::index(self.context);
+        let (wanted, image) = (wanted.to_owned(), image.id.clone());
+        self.ops.push(ImageOp::RemoveImage { wanted, image, names, keep, index });
+    }
+
+    /// Nameless images that only what is going was made from go with it.
+    fn parents(&mut self, child: &Image) -> Result<(), CliError> {
+        let ancestry = |id: &str| self.census.config(self.context, id).map(family::ancestry);
+        let own = ancestry(&child.id)?;
+        let mut all = Vec::new();
+        for listed in self.census.all.iter().filter(|l| l.reference.is_none()) {
+            all.push((listed.id.clone(), ancestry(&listed.id)?));
+        }
+        let mut others = Vec::new();
+        for listed in &self.census.all {
+            others.push((listed.id.clone(), ancestry(&listed.id)?));
+        }
+        // Nearest first: what is left of a line of parents is decided from its end.
+        all.retain(|(id, a)| a.is_before(&own) && !self.gone.contains(id));
+        all.sort_by_key(|(_, a)| std::cmp::Reverse(a.len()));
+        for (id, parent) in all {
+            let used = self.records.iter().any(|r| r.image_id == id);
+            let needed = others.iter().any(|(other, a)| parent.is_before(a) && !self.gone.contains(other));
+            if !used && !needed {
+                let image = Store::open(&self.context.root).resolve(&id)?;
+                self.push(&id, &image, Vec::new(), false);
+                self.gone.insert(id);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The containers that are made from this image.
-pub fn users(records: &[Record], id: &str) -> Vec<User> {
+fn users(records: &[Record], id: &str) -> Vec<User> {
     records
         .iter()
         .filter(|r| r.image_id == id)
@@ -109,22 +144,12 @@ pub fn users(records: &[Record], id: &str) -> Vec<User> {
         .collect()
 }
 
-/// The layers that containers stand on: `layers/HEX/diff`.
+/// The layers that containers stand on.
 ///
 /// # Errors
 /// When a container's record cannot be read: nobody knows what it needs.
 pub fn in_use(context: &Context) -> Result<BTreeSet<String>, ImageError> {
-    let damaged = |e: RecordError| ImageError::Damaged {
-        path: record::containers_dir(&context.root),
-        reason: e.to_string(),
-    };
-    let mut all = BTreeSet::new();
-    for record in record::list(&context.root).map_err(damaged)? {
-        let chain = |dir: &std::path::PathBuf| {
-            let chain_id = format!("sha256:{}", dir.parent()?.file_name()?.to_str()?);
-            digest::hex(&chain_id).is_some().then_some(chain_id)
-        };
-        all.extend(record.map_err(damaged)?.layers.iter().filter_map(chain));
-    }
-    Ok(all)
+    let containers = record::containers_dir(&context.root);
+    record::layers_in_use(&context.root)
+        .map_err(|e| ImageError::Damaged { path: containers, reason: e.to_string() })
 }

@@ -1,15 +1,18 @@
 //! `glassbox save`, `glassbox image save`
 
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::action::ActionArgs;
 use super::context::Context;
-use super::error::{CliError, io};
-use super::setup;
-use crate::image::archive::save::{self, Chosen, Format};
+use super::error::CliError;
+use super::{setup, single};
+use crate::image::archive::save::Chosen;
 use crate::image::{ImageError, Reference, Store};
+use crate::kernel::linux::images;
+use crate::plan::image::ImageOp;
 
 /// Write images to an archive that glassbox and other engines load
 #[derive(Debug, Args)]
@@ -23,6 +26,8 @@ pub struct SaveArgs {
     /// Names or ids; a name without a tag means all its tags
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
+    #[command(flatten)]
+    action: ActionArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -51,12 +56,23 @@ pub fn run(context: &Context, args: &SaveArgs) -> Result<u8, CliError> {
             }
         }
     }
-    let format = match args.format {
-        ArchiveFormat::DockerArchive => Format::Docker,
-        ArchiveFormat::OciArchive => Format::Oci,
+    let shape = match args.format {
+        ArchiveFormat::DockerArchive => "docker-archive",
+        ArchiveFormat::OciArchive => "oci-archive",
     };
-    write(args.output.as_deref(), |mut out| save::save(&store, &chosen, format, &mut out).map(drop))?;
-    Ok(0)
+    let op = ImageOp::SaveImages {
+        images: chosen.iter().map(|c| c.image.id.clone()).collect(),
+        names: chosen.iter().flat_map(|c| &c.references).map(ToString::to_string).collect(),
+        path: path(args.output.as_deref()),
+        shape: shape.to_owned(),
+    };
+    let steps = vec![("save-images".to_owned(), op)];
+    Ok(single::run(context, &args.action, steps, |making| making.chosen = chosen)?.0)
+}
+
+/// The output as operations name it: `-` is standard output.
+pub fn path(output: Option<&Path>) -> String {
+    output.map_or("-".to_owned(), |p| p.to_string_lossy().into_owned())
 }
 
 /// What a name or an id means: all tags of a bare name, the image itself without
@@ -94,33 +110,17 @@ pub fn refuse_terminal(output: Option<&Path>, what: &str) -> Result<(), CliError
     Ok(())
 }
 
-/// Writes to a file that appears when it is complete, or to standard output.
+/// Writes what a command shows to a file that appears when it is complete, or to
+/// standard output.
 pub fn write(
     output: Option<&Path>,
     work: impl FnOnce(&mut dyn Write) -> Result<(), ImageError>,
 ) -> Result<(), CliError> {
-    let Some(path) = output.filter(|p| *p != Path::new("-")) else {
-        let mut out = BufWriter::with_capacity(256 << 10, std::io::stdout().lock());
-        return match work(&mut out).and_then(|()| out.flush().map_err(|e| ImageError::io("write", "-", e))) {
-            // Whoever read it has had enough.
-            Err(ImageError::Io { errno: crate::kernel::Errno::EPIPE, .. }) => {
-                Err(CliError::new("standard output was closed").status(141))
-            }
-            other => other.map_err(CliError::from),
-        };
-    };
-    // A device or a pipe is written as it is; a file is replaced whole.
-    if path.symlink_metadata().is_ok_and(|m| !m.is_file()) {
-        let mut file = std::fs::File::options().write(true).open(path).map_err(|e| io("open", path, &e))?;
-        return Ok(work(&mut file)?);
+    match images::out(&path(output), work) {
+        // Whoever read it has had enough.
+        Err(ImageError::Io { errno: crate::kernel::Errno::EPIPE, .. }) => {
+            Err(CliError::new("standard output was closed").status(141))
+        }
+        other => Ok(other.map(drop)?),
     }
-    let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".glassbox-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(dir)
-        .map_err(|e| io("write into", dir, &e))?;
-    work(file.as_file_mut())?;
-    file.persist(path).map_err(|e| io("write", path, &e.error))?;
-    Ok(())
 }

@@ -17,7 +17,6 @@ use crate::image::layers::size;
 use crate::image::store::{Listed, Store};
 use crate::image::{Image, ImageError, Reference};
 use crate::kernel::linux::LinuxKernel;
-use crate::kernel::linux::cgroup::Frozen;
 use crate::spec::RunRequest;
 use crate::spec::user::{self, User};
 
@@ -136,12 +135,6 @@ pub fn layer_sizes(context: &Context, image: &Image) -> Result<Vec<u64>, CliErro
     }
     let store = Store::open(&context.root);
     Ok(image.layers.iter().map(|l| size::of_layer(&store, l)).collect::<Result<_, _>>()?)
-}
-
-/// Stops a running container's processes for as long as what is returned lives.
-pub fn pause(pid: i32) -> Result<Frozen, CliError> {
-    let facts = crate::kernel::linux::host::facts()?;
-    Ok(crate::kernel::linux::cgroup::freeze(pid, &facts.cgroups)?)
 }
 
 /// All containers that can be read, newest first, with what is known of the

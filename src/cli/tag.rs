@@ -2,10 +2,12 @@
 
 use clap::Args;
 
+use super::action::ActionArgs;
 use super::context::Context;
 use super::error::CliError;
-use super::setup;
+use super::{setup, single};
 use crate::image::{ImageError, Reference, Store};
+use crate::plan::image::ImageOp;
 
 /// Give an image another name
 #[derive(Debug, Args)]
@@ -16,15 +18,23 @@ pub struct TagArgs {
     /// Its new name; another image of that name loses it
     #[arg(value_name = "TARGET_IMAGE[:TAG]")]
     target: String,
+    #[command(flatten)]
+    action: ActionArgs,
 }
 
 /// Runs the command.
 pub fn run(context: &Context, args: &TagArgs) -> Result<u8, CliError> {
     setup::only_real(context, "takes no names for images")?;
     let target = name(&args.target)?;
-    setup::image(context, &args.source, false)?;
-    Store::open(&context.root).tag(&args.source, &target)?;
-    Ok(0)
+    let image = setup::image(context, &args.source, false)?;
+    let op = ImageOp::TagImage {
+        image: image.id,
+        manifest: image.manifest,
+        before: Store::open(&context.root).resolve(&target.to_string()).ok().map(|i| i.manifest),
+        name: target.to_string(),
+        index: single::index(context),
+    };
+    Ok(single::run(context, &args.action, vec![("tag-image".to_owned(), op)], |_| {})?.0)
 }
 
 /// A name that an image can have: without a digest.

@@ -26,6 +26,16 @@ pub fn ancestry(config: &Value) -> Ancestry {
 }
 
 impl Ancestry {
+    /// Lines of the history.
+    pub fn len(&self) -> usize {
+        self.history.len()
+    }
+
+    /// Whether the history says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.history.is_empty()
+    }
+
     /// Whether the other image is made from this one.
     pub fn is_before(&self, other: &Ancestry) -> bool {
         other.history.len() > self.history.len()

@@ -51,6 +51,33 @@ pub(super) fn commands(op: &ImageOp) -> Vec<String> {
                 format!("find {dir} -name '.wh.*'"),
             ]
         }
+        ImageOp::FreezeContainer { pid, .. } => {
+            vec![format!("cat /proc/{pid}/cgroup"), "echo 1 > /sys/fs/cgroup/PATH/cgroup.freeze".to_owned()]
+        }
+        ImageOp::ThawContainer { .. } => vec!["echo 0 > /sys/fs/cgroup/PATH/cgroup.freeze".to_owned()],
+        ImageOp::WriteLayer { upper, .. } => vec![
+            format!("find {} -type c", quote(upper)),
+            format!("tar --numeric-owner --xattrs -c -C {} -f layer.tar .", quote(upper)),
+            "sha256sum layer.tar".to_owned(),
+        ],
+        ImageOp::ImportTar { path } => {
+            vec![format!("sha256sum {}", quote(path)), format!("tar -tvf {}", quote(path))]
+        }
+        ImageOp::StoreLayer { blob, file, .. } => {
+            vec![format!("mv layer.tar {}", quote(file)), format!("sha256sum blobs/{}", blob_path(blob))]
+        }
+        ImageOp::TagImage { index, .. } | ImageOp::RemoveImage { index, .. } => {
+            vec![format!("jq '.manifests[] | {{digest, name: .annotations}}' {}", quote(index))]
+        }
+        ImageOp::SaveImages { names, path, shape, .. } => names
+            .iter()
+            .map(|name| format!("skopeo copy oci:.:{name} {shape}:{}:{name}", quote(path)))
+            .chain([format!("tar -tvf {}", quote(path))])
+            .collect(),
+        ImageOp::ExportTree { layers, path, .. } => vec![
+            format!("mount -t overlay overlay -o lowerdir={} /mnt", quote(&layers.join(":"))),
+            format!("tar --numeric-owner --xattrs -c -C /mnt -f {} .", quote(path)),
+        ],
         ImageOp::NameImages { manifests, index, .. } => {
             let mut all: Vec<String> =
                 manifests.iter().map(|m| format!("sha256sum blobs/{}", blob_path(m))).collect();

@@ -87,6 +87,16 @@ fn image_pages(op: &ImageOp) -> Vec<&'static str> {
             vec!["OCI image-spec: layer (whiteouts)", "kernel documentation: filesystems/overlayfs"]
         }
         ImageOp::NameImages { .. } => vec!["OCI image-spec: image-layout", "rename(2)"],
+        ImageOp::FreezeContainer { .. } | ImageOp::ThawContainer { .. } => vec!["cgroups(7)"],
+        ImageOp::WriteLayer { .. } => {
+            vec!["OCI image-spec: layer (creating, whiteouts)", "kernel documentation: filesystems/overlayfs"]
+        }
+        ImageOp::ImportTar { .. } => vec!["tar(5)", "docker-import(1)"],
+        ImageOp::StoreLayer { .. } => vec!["OCI image-spec: image-layout (blobs)", "rename(2)"],
+        ImageOp::TagImage { .. } => vec!["docker-tag(1)", "OCI image-spec: image-layout (index.json)"],
+        ImageOp::RemoveImage { .. } => vec!["docker-rmi(1)", "OCI image-spec: image-layout (index.json)"],
+        ImageOp::SaveImages { .. } => vec!["docker-save(1)", "OCI image-spec: image-layout"],
+        ImageOp::ExportTree { .. } => vec!["docker-export(1)", "kernel documentation: filesystems/overlayfs"],
     }
 }
 

@@ -363,7 +363,47 @@ fn next_image(op: &ImageOp) -> Option<ImageOp> {
             manifests: vec![digest('b')],
             index: s("/var/lib/glassbox/index.json"),
         },
-        ImageOp::NameImages { .. } => return None,
+        ImageOp::NameImages { .. } => ImageOp::FreezeContainer { container: s(CONTAINER), pid: 4242 },
+        ImageOp::FreezeContainer { .. } => ImageOp::ThawContainer { container: s(CONTAINER), pid: 4242 },
+        ImageOp::ThawContainer { .. } => ImageOp::WriteLayer {
+            container: s(CONTAINER),
+            upper: format!("{DIR}/upper"),
+            lower: vec![layer('4'), layer('2')],
+        },
+        ImageOp::WriteLayer { .. } => ImageOp::ImportTar { path: path() },
+        ImageOp::ImportTar { .. } => ImageOp::StoreLayer {
+            blob: digest('1'),
+            size: 1_234_567,
+            file: format!("/var/lib/glassbox/blobs/sha256/{}", "1".repeat(64)),
+            chain_id: digest('3'),
+            dir: None,
+        },
+        ImageOp::StoreLayer { .. } => ImageOp::TagImage {
+            image: digest('a'),
+            manifest: digest('b'),
+            name: s("docker.io/library/app:2"),
+            before: None,
+            index: s("/var/lib/glassbox/index.json"),
+        },
+        ImageOp::TagImage { .. } => ImageOp::RemoveImage {
+            wanted: s("app:2"),
+            image: digest('a'),
+            names: vec![s("docker.io/library/app:2")],
+            keep: false,
+            index: s("/var/lib/glassbox/index.json"),
+        },
+        ImageOp::RemoveImage { .. } => ImageOp::SaveImages {
+            images: vec![digest('a')],
+            names: vec![s("docker.io/library/app:1")],
+            path: path(),
+            shape: s("docker-archive"),
+        },
+        ImageOp::SaveImages { .. } => ImageOp::ExportTree {
+            container: s(CONTAINER),
+            layers: vec![format!("{DIR}/upper"), layer('4')],
+            path: path(),
+        },
+        ImageOp::ExportTree { .. } => return None,
     })
 }
 
@@ -381,6 +421,37 @@ fn image_edges() -> Vec<Op> {
             index: s("/i"),
         },
     ];
+    ops.extend([
+        ImageOp::ImportTar { path: stdin() },
+        ImageOp::StoreLayer {
+            blob: digest('1'),
+            size: 1,
+            file: s("/f"),
+            chain_id: digest('2'),
+            dir: Some(s("/d")),
+        },
+        ImageOp::TagImage {
+            image: digest('a'),
+            manifest: digest('b'),
+            name: s("docker.io/library/app:2"),
+            before: Some(digest('c')),
+            index: s("/i"),
+        },
+        ImageOp::RemoveImage {
+            wanted: s("app"),
+            image: digest('a'),
+            names: vec![],
+            keep: true,
+            index: s("/i"),
+        },
+        ImageOp::SaveImages {
+            images: vec![digest('a')],
+            names: vec![],
+            path: stdin(),
+            shape: s("oci-archive"),
+        },
+        ImageOp::ExportTree { container: s(CONTAINER), layers: vec![], path: stdin() },
+    ]);
     for (media_type, from) in [("tar", "-"), ("tar+zstd", "/x.tar"), ("tar+gzip", "registry.example")] {
         ops.push(ImageOp::TakeLayer {
             index: 1,

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::describe::{Described, History, LayerRef, MANIFEST, describe};
+use super::describe::{Described, History, LayerRef, describe};
 use super::instruction::{self, Config};
 use crate::image::digest::Hashing;
 use crate::image::layers::write::{self, Written};
-use crate::image::store::NewImage;
 use crate::image::union::Stack;
-use crate::image::{Image, ImageError, Reference, Store};
+use crate::image::{Image, ImageError};
 use crate::spec::Requested;
 
 /// Media type of a layer made here.
@@ -105,64 +104,6 @@ pub fn describe_commit(commit: &Commit<'_>) -> Described {
     };
     layers.extend(commit.layer.clone());
     describe(commit.base_config, commit.config, &layers, &line)
-}
-
-/// A container to make an image of.
-#[derive(Debug)]
-pub struct CommitRequest<'a> {
-    /// Its image.
-    pub image: &'a Image,
-    /// The image's config as it is stored.
-    pub base_config: &'a Value,
-    /// The container's config, after `-c`: [`container_config`].
-    pub config: &'a Config,
-    /// Its layers' trees, the writable one first.
-    pub layers: &'a [PathBuf],
-    /// Its command, for the history.
-    pub command: &'a [String],
-    /// Who and why.
-    pub author: &'a Author,
-    /// The image's name, if it gets one.
-    pub reference: Option<Reference>,
-}
-
-/// Writes the new layer and the image's description into the store, and names it.
-/// The image appears complete or not at all.
-///
-/// # Errors
-/// Those of [`write_layer`] and of the store; nothing is left then.
-pub fn commit(store: &Store, request: &CommitRequest<'_>) -> Result<Described, ImageError> {
-    let stage = store.stage()?;
-    let base = request.image;
-    // The image's own blobs must not be collected before the new one names them.
-    let keep = base.layers.iter().flat_map(|l| [l.blob.as_str(), l.chain_id.as_str()]);
-    store.lease(&stage, keep)?;
-    for layer in &base.layers {
-        let blob = store.blob(&layer.blob)?;
-        blob.metadata().map_err(|e| ImageError::io("stat", &blob, e))?;
-    }
-    let layer = write_layer(request.layers, &stage.path().join("layer"))?;
-    let new = (layer.written.entries > 0).then(|| layer.reference());
-    let made = describe_commit(&Commit {
-        base,
-        base_config: request.base_config,
-        config: request.config,
-        layer: new.clone(),
-        command: request.command,
-        author: request.author,
-    });
-    let config = stage.path().join("config");
-    std::fs::write(&config, &made.config).map_err(|e| ImageError::io("write", &config, e))?;
-    let mut blobs = vec![(made.id.clone(), config)];
-    blobs.extend(new.map(|l| (l.digest, layer.path)));
-    let image = NewImage {
-        manifest: made.manifest.clone(),
-        media_type: MANIFEST.to_owned(),
-        id: made.id.clone(),
-        references: request.reference.clone().map(Reference::or_latest).into_iter().collect(),
-    };
-    store.add(&blobs, &[], &[image])?;
-    Ok(made)
 }
 
 /// The config that a container runs with, as Docker commits it: the image's, with

@@ -7,8 +7,7 @@ mod import;
 pub mod instruction;
 mod words;
 
-pub use commit::{
-    Author, Commit, CommitRequest, NewLayer, commit, container_config, describe_commit, write_layer,
-};
+pub use commit::{Author, Commit, NewLayer, container_config, describe_commit, write_layer};
+pub(crate) use describe::MANIFEST;
 pub use describe::{Described, History, LayerRef, describe};
-pub use import::{Import, import};
+pub use import::{Import, Taken, describe_import, read_tar};

@@ -85,3 +85,102 @@ image_name_images =
     .why = This is the last step, and it is one rename: before it, nobody can see the new image; after it, it is whole. If the name meant another image until now, that one stays, without a name.
     .undoing = Manifest and config will be removed, unless the index names them.
     .undone = The index names whole images only, and nothing is left beside them.
+
+image_freeze_container =
+    .title = Let the container stand still
+    .about = All processes of the container with init { $pid } will be frozen.
+    .did = Its processes stand still. They do not notice; only the clock goes on.
+    .why = A file that is half written would be half written in the image too. The freezer stops every process of a control group at once, and no signal is sent.
+    .hand = The first command tells the PATH of its control group. On cgroup v1 there is a file freezer.state instead, and the word is FROZEN.
+    .undoing = The container with init { $pid } will be let run on.
+    .undone = The container runs.
+
+image_thaw_container =
+    .title = Let the container run on
+    .about = The processes of the container with init { $pid } will run again.
+    .did = The container runs on, as if nothing had been.
+    .why = What was to be read has been read: the new layer is a copy, and does not change any more.
+    .hand = PATH is that of the step before; on cgroup v1 the word is THAWED.
+
+image_write_layer =
+    .title = Write the changes as a layer
+    .about = What the container wrote in { $upper } will be written as a tar, and hashed on the way.
+    .did = The layer is a tar in the staging directory. The hash of its bytes will be its name.
+    .why = The writable layer holds exactly what the container changed, and nothing else: so a commit copies only that. What overlayfs keeps as a character device 0/0 becomes a file .wh.NAME in the tar, and an opaque directory a file .wh..wh..opq: that is how layers tell each other of deletions.
+    .hand = The devices that find lists are deletions. A tar made by hand has them as devices; a layer wants empty files .wh.NAME in their place.
+
+image_import_tar =
+    .title = Read the tar
+    .about =
+        { $path_stdin ->
+            [true] Standard input will be read once: hashed, kept, decompressed, hashed again and unpacked.
+           *[false] { $path } will be read once: hashed, kept, decompressed, hashed again and unpacked.
+        }
+    .did = The tar is read to its end, and its tree stands in the staging directory. Nothing of it led outside.
+    .why = A tar of a root file system is a layer already. It has no history and no config: an import begins with an empty one.
+    .hand = The hash of the file as it is names the blob; the hash of the tar inside is the diff ID.
+
+image_store_layer =
+    .title = Put the layer into the store
+    .about = The layer ({ $size } bytes) will be moved to { $file }.
+    .did =
+        { $dir ->
+            [none] The blob is in the store under its own hash. Its tree will be made when a container first needs it.
+           *[other] Blob and tree are in the store.
+        }
+    .why = The name is the hash of the content. So equal layers are stored once, nothing can be changed unnoticed, and moving is one rename.
+    .hand = The file's name and what sha256sum prints are the same.
+    .undoing = The layer will be removed, unless an image, a container or another process needs it.
+    .undone = Nothing of the layer is left that is not needed by something else.
+
+image_tag_image =
+    .title = Give the image a name
+    .about = { $name } will mean the image { $image_short }.
+    .did =
+        { $before ->
+            [none] { $name } means this image now.
+           *[other] { $name } means this image now. The one that it meant before stays, known by its id.
+        }
+    .why = A name is one line in index.json. Nothing is copied, and no layer is touched; containers made under the old meaning keep their image, because they know its id.
+    .hand = Each line is a name and the manifest that it means.
+    .undoing = { $name } will get back what it meant before.
+    .undone = { $name } means what it meant before.
+
+image_remove_image =
+    .title = Remove the image or its name
+    .about =
+        { $keep ->
+            [true] The name will be taken from { $image_short }; a running container keeps the image.
+           *[false] { $wanted } will be taken out of the index, and what nothing leads to then will be deleted.
+        }
+    .did =
+        { $keep ->
+            [true] The name is gone. The image stays, known by its id.
+           *[false] The index no longer has it. Blobs and trees that no image, no container and no other process needs are deleted.
+        }
+    .why = Names go first, content after: so a reader finds a whole image or none. A layer that another image shares stays, which is why a removal may free less than the image's size.
+    .hand = What is not named in index.json, directly or through a manifest, is not reachable.
+    .undoing = A removal is not taken back: the content is gone.
+    .undone = The removal stays.
+
+image_save_images =
+    .title = Write the archive
+    .about =
+        { $path_stdin ->
+            [true] The images will be written to standard output, as { $shape }.
+           *[other] The images will be written to { $path }, as { $shape }.
+        }
+    .did = The archive is written. Every blob was hashed once more on its way out.
+    .why = An image is a few files named by their hashes, and a list that says which is which. A tar of these is all that is needed to carry it to another machine; a layer that several images share is in it once.
+    .hand = skopeo makes the same from the store in place.
+
+image_export_tree =
+    .title = Write all files as one tree
+    .about =
+        { $path_stdin ->
+            [true] What the container's union shows will be written to standard output as a tar.
+           *[other] What the container's union shows will be written to { $path } as a tar.
+        }
+    .did = The tar is written: one tree, without layers, without history.
+    .why = An export keeps what a process in the container would see, and forgets how it came about. What a layer hides is not in it; volumes are not in it either, because they are other file systems.
+    .hand = A union can be mounted read-only from the same layers; tar then sees what the container sees.

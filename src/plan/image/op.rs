@@ -81,6 +81,93 @@ pub enum ImageOp {
         /// The store's `index.json`.
         index: String,
     },
+    /// Let all processes of a container stand still.
+    FreezeContainer {
+        /// The container's id.
+        container: String,
+        /// Its init's pid on the host.
+        pid: i32,
+    },
+    /// Let them run again.
+    ThawContainer {
+        /// The container's id.
+        container: String,
+        /// Its init's pid on the host.
+        pid: i32,
+    },
+    /// Write what a container changed as the tar of a layer.
+    WriteLayer {
+        /// The container's id.
+        container: String,
+        /// Its writable layer's tree.
+        upper: String,
+        /// The trees below, the topmost first.
+        lower: Vec<String>,
+    },
+    /// Read a tar of a root file system: hash it, and unpack it.
+    ImportTar {
+        /// The file; `-` is standard input.
+        path: String,
+    },
+    /// Move a finished layer into the store.
+    StoreLayer {
+        /// Digest of the blob.
+        blob: String,
+        /// Bytes of the blob.
+        size: u64,
+        /// Where the blob will be.
+        file: String,
+        /// Digest over this layer and all below it.
+        chain_id: String,
+        /// Where its tree will be, if it is unpacked already.
+        dir: Option<String>,
+    },
+    /// Let a name mean an image.
+    TagImage {
+        /// Digest of the config: the image's id.
+        image: String,
+        /// Digest of the manifest.
+        manifest: String,
+        /// The full reference.
+        name: String,
+        /// The manifest that the name means until then.
+        before: Option<String>,
+        /// The store's `index.json`.
+        index: String,
+    },
+    /// Take a name away, or all of an image's, and what nothing leads to then.
+    RemoveImage {
+        /// As the user gave it.
+        wanted: String,
+        /// Digest of the config.
+        image: String,
+        /// The full references that go.
+        names: Vec<String>,
+        /// The image stays, without a name: a container runs from it.
+        keep: bool,
+        /// The store's `index.json`.
+        index: String,
+    },
+    /// Write images to an archive.
+    SaveImages {
+        /// Digests of the configs.
+        images: Vec<String>,
+        /// Full references.
+        names: Vec<String>,
+        /// The file; `-` is standard output.
+        path: String,
+        /// `docker-archive` or `oci-archive`.
+        shape: String,
+    },
+    /// Write all files of a container to a tar, as one tree.
+    ExportTree {
+        /// The container's id.
+        container: String,
+        /// The trees, the topmost first.
+        layers: Vec<String>,
+        /// The file; `-` is standard output.
+        path: String,
+    },
 }
 
 impl ImageOp {
@@ -94,6 +181,15 @@ impl ImageOp {
             ImageOp::FetchConfig { .. } => "image_fetch_config",
             ImageOp::TakeLayer { .. } => "image_take_layer",
             ImageOp::NameImages { .. } => "image_name_images",
+            ImageOp::FreezeContainer { .. } => "image_freeze_container",
+            ImageOp::ThawContainer { .. } => "image_thaw_container",
+            ImageOp::WriteLayer { .. } => "image_write_layer",
+            ImageOp::ImportTar { .. } => "image_import_tar",
+            ImageOp::StoreLayer { .. } => "image_store_layer",
+            ImageOp::TagImage { .. } => "image_tag_image",
+            ImageOp::RemoveImage { .. } => "image_remove_image",
+            ImageOp::SaveImages { .. } => "image_save_images",
+            ImageOp::ExportTree { .. } => "image_export_tree",
         }
     }
 
@@ -103,11 +199,20 @@ impl ImageOp {
             // The index is replaced whole: it has the names, or not. A manifest that
             // it does not have yet may be there.
             ImageOp::TakeLayer { .. } | ImageOp::NameImages { .. } => true,
+            ImageOp::FreezeContainer { .. } | ImageOp::StoreLayer { .. } | ImageOp::TagImage { .. } => true,
             ImageOp::OpenArchive { .. }
             | ImageOp::ReadManifests { .. }
             | ImageOp::ReadConfigs { .. }
             | ImageOp::AskRegistry { .. }
             | ImageOp::FetchConfig { .. } => false,
+            // What is staged goes with the process; a removal cannot be taken back; a
+            // file outside of the store appears by rename, complete.
+            ImageOp::ThawContainer { .. }
+            | ImageOp::WriteLayer { .. }
+            | ImageOp::ImportTar { .. }
+            | ImageOp::RemoveImage { .. }
+            | ImageOp::SaveImages { .. }
+            | ImageOp::ExportTree { .. } => false,
         }
     }
 
@@ -118,6 +223,17 @@ impl ImageOp {
             ImageOp::NameImages { images, manifests, .. } => {
                 images.iter().chain(manifests).map(String::as_str).collect()
             }
+            ImageOp::StoreLayer { blob, chain_id, .. } => vec![blob, chain_id],
+            ImageOp::TagImage { image, manifest, before, .. } => {
+                [image, manifest].into_iter().chain(before).map(String::as_str).collect()
+            }
+            ImageOp::RemoveImage { image, .. } => vec![image],
+            ImageOp::SaveImages { images, .. } => images.iter().map(String::as_str).collect(),
+            ImageOp::FreezeContainer { .. }
+            | ImageOp::ThawContainer { .. }
+            | ImageOp::WriteLayer { .. }
+            | ImageOp::ImportTar { .. }
+            | ImageOp::ExportTree { .. } => vec![],
             ImageOp::OpenArchive { .. }
             | ImageOp::ReadManifests { .. }
             | ImageOp::ReadConfigs { .. }
@@ -129,12 +245,22 @@ impl ImageOp {
     /// It never changes anything.
     pub fn only_reads(&self) -> bool {
         match self {
+            ImageOp::TakeLayer { .. }
+            | ImageOp::NameImages { .. }
+            | ImageOp::FreezeContainer { .. }
+            | ImageOp::ThawContainer { .. }
+            | ImageOp::WriteLayer { .. }
+            | ImageOp::ImportTar { .. }
+            | ImageOp::StoreLayer { .. }
+            | ImageOp::TagImage { .. }
+            | ImageOp::RemoveImage { .. }
+            | ImageOp::SaveImages { .. }
+            | ImageOp::ExportTree { .. } => false,
             ImageOp::OpenArchive { .. }
             | ImageOp::ReadManifests { .. }
             | ImageOp::ReadConfigs { .. }
             | ImageOp::AskRegistry { .. }
             | ImageOp::FetchConfig { .. } => true,
-            ImageOp::TakeLayer { .. } | ImageOp::NameImages { .. } => false,
         }
     }
 }

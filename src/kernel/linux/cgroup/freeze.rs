@@ -91,6 +91,36 @@ pub fn freeze(pid: i32, mounts: &[CgroupMount]) -> Result<Frozen, Failure> {
     Ok(frozen)
 }
 
+impl Frozen {
+    /// The file that says it, and what it says now.
+    pub fn state(&self) -> (String, String) {
+        let text = fs::read_to_string(&self.state).unwrap_or_default();
+        (self.state.to_string_lossy().into_owned(), text.trim().to_owned())
+    }
+}
+
+/// Lets the container of this pid run again, whoever froze it. One that was never
+/// frozen, or is gone, is no error.
+pub fn thaw(pid: i32, mounts: &[CgroupMount]) {
+    if let Some(freezer) = mounts.iter().find(|m| m.controllers.iter().any(|c| c == "freezer")) {
+        let own = below(&freezer.mount, &format!("/glassbox-pause-{pid}"));
+        if own.exists() {
+            let back = PathBuf::from(&freezer.mount);
+            drop(Frozen { state: own.join("freezer.state"), thaw: "THAWED", own: Some((own, back)) });
+        }
+    }
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    let path = text.lines().find_map(|l| l.strip_prefix("0::")).filter(|p| *p != "/");
+    let v2 = mounts.iter().find(|m| m.version == CgroupVersion::V2);
+    if let (Some(mount), Some(path)) = (v2, path) {
+        // A cgroup without the file cannot be frozen.
+        let file = below(&mount.mount, path).join("cgroup.freeze");
+        if file.exists() {
+            let _ = fs::write(file, "0");
+        }
+    }
+}
+
 impl Drop for Frozen {
     fn drop(&mut self) {
         // A destructor cannot report; a cgroup that is gone froze nobody.

@@ -10,7 +10,7 @@ mod join;
 mod limit;
 mod remove;
 
-pub use freeze::{Frozen, freeze};
+pub use freeze::{Frozen, freeze, thaw};
 
 use crate::kernel::Failure;
 use crate::kernel::linux::cx::Cx;

@@ -82,6 +82,61 @@ pub fn evidence(op: &ImageOp, state: &State) -> Vec<Fact> {
             facts.extend(named(index, names));
             facts
         }
+        ImageOp::FreezeContainer { .. } | ImageOp::ThawContainer { .. } => {
+            let state = images.making.frozen.as_ref().map(|f| f.state());
+            state.map(|(path, state)| fact(&path, "state", Value::Text(state))).into_iter().collect()
+        }
+        ImageOp::WriteLayer { upper, .. } => match &images.making.layer {
+            Some(layer) => {
+                let w = &layer.written;
+                let mut facts = blob(&layer.path.to_string_lossy());
+                for (key, n) in [
+                    ("entries", w.entries),
+                    ("bytes of files", w.file_bytes),
+                    ("whiteouts", w.whiteouts),
+                    ("opaque directories", w.opaque_dirs),
+                    ("hard links", w.hard_links),
+                    ("sparse files", w.sparse),
+                    ("sockets left out", w.sockets),
+                ] {
+                    facts.push(fact(upper, key, Value::Int(int(n))));
+                }
+                facts
+            }
+            None => Vec::new(),
+        },
+        ImageOp::ImportTar { path } => match &images.making.tar {
+            Some(tar) => {
+                let mut facts = blob(&tar.blob.to_string_lossy());
+                facts.push(fact(path, "diff ID", Value::volatile(Kind::Digest, &tar.layer.diff_id)));
+                facts.push(fact(path, "media type", Value::Text(tar.layer.media_type.clone())));
+                let root = top(&tar.place.join("diff").to_string_lossy());
+                facts.extend(root.into_iter().map(|f| fact(path, &f.key, f.value)));
+                facts
+            }
+            None => Vec::new(),
+        },
+        ImageOp::StoreLayer { file, dir, .. } => {
+            let mut facts = blob(file);
+            facts.extend(dir.iter().flat_map(|d| top(d)));
+            facts
+        }
+        ImageOp::TagImage { name, index, .. } => named(index, std::slice::from_ref(name)),
+        ImageOp::RemoveImage { names, image, index, .. } => {
+            let config = Path::new(index)
+                .with_file_name("blobs")
+                .join("sha256")
+                .join(image.trim_start_matches("sha256:"));
+            let mut facts = named(index, names);
+            facts.extend(blob(&config.to_string_lossy()));
+            facts
+        }
+        ImageOp::SaveImages { path, .. } | ImageOp::ExportTree { path, .. } => {
+            let written = fact(path, "bytes written", Value::volatile(Kind::Bytes, images.making.bytes));
+            let mut facts = if path == "-" { Vec::new() } else { blob(path) };
+            facts.push(written);
+            facts
+        }
     }
 }
 

@@ -85,7 +85,7 @@ pub fn discard(store: &Store, blobs: &[&str], chains: &[&str], rec: &mut Recorde
 }
 
 /// The layers that containers were made from.
-fn in_use(store: &Store) -> impl Fn() -> Result<BTreeSet<String>, ImageError> {
+pub fn in_use(store: &Store) -> impl Fn() -> Result<BTreeSet<String>, ImageError> {
     let root = store.root().to_owned();
     move || {
         record::layers_in_use(&root)

@@ -5,6 +5,7 @@
 mod evidence;
 mod layers;
 mod load;
+mod make;
 mod pull;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::plan::image::{Arriving, ArrivingLayer, ImageOp};
 use crate::plan::{Op, Plan};
 
 pub use evidence::evidence;
+pub use make::{Making, out};
 pub use pull::Asking;
 
 /// What is held between the steps of actions on images.
@@ -45,6 +47,8 @@ pub struct Images {
     intake: Option<Intake>,
     /// What became of the layers, by their position from 1.
     outcomes: BTreeMap<u32, Outcome>,
+    /// An image that is made, saved or removed here.
+    pub making: Making,
     /// What was read of the archive.
     seen: Option<load::Seen>,
 }
@@ -106,8 +110,18 @@ pub(super) fn apply(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<
             Incoming::name_all(&store, &state.images.incoming)?;
             // The names hold what the lease held.
             state.images.intake = None;
+            state.images.making.stage = None;
             Ok(false)
         }
+        ImageOp::FreezeContainer { .. }
+        | ImageOp::ThawContainer { .. }
+        | ImageOp::WriteLayer { .. }
+        | ImageOp::ImportTar { .. }
+        | ImageOp::StoreLayer { .. }
+        | ImageOp::TagImage { .. }
+        | ImageOp::RemoveImage { .. }
+        | ImageOp::SaveImages { .. }
+        | ImageOp::ExportTree { .. } => make::apply(op, &store, &mut state.images.making),
     }
 }
 
@@ -128,11 +142,27 @@ pub(super) fn undo(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<(
             let blobs: Vec<&str> = images.iter().chain(manifests).map(String::as_str).collect();
             layers::discard(&store, &blobs, &[], cx.rec)
         }
+        ImageOp::StoreLayer { blob, chain_id, dir, .. } => {
+            state.images.making.stage = None;
+            let chains = dir.as_ref().map(|_| chain_id.as_str());
+            layers::discard(&store, &[blob], chains.as_slice(), cx.rec)
+        }
+        ImageOp::FreezeContainer { .. } | ImageOp::TagImage { .. } => {
+            make::undo(op, &store, &mut state.images.making)
+        }
+        ImageOp::WriteLayer { .. } | ImageOp::ImportTar { .. } => {
+            state.images.making.stage = None;
+            Ok(())
+        }
         ImageOp::OpenArchive { .. }
         | ImageOp::ReadManifests { .. }
         | ImageOp::ReadConfigs { .. }
         | ImageOp::AskRegistry { .. }
-        | ImageOp::FetchConfig { .. } => Ok(()),
+        | ImageOp::FetchConfig { .. }
+        | ImageOp::ThawContainer { .. }
+        | ImageOp::RemoveImage { .. }
+        | ImageOp::SaveImages { .. }
+        | ImageOp::ExportTree { .. } => Ok(()),
     }
 }
 

@@ -75,6 +75,19 @@ pub(super) fn apply(op: &ImageOp, cx: &mut Cx<'_>) -> Result<bool, Failure> {
             write(cx, index, text)?;
             Ok(false)
         }
+        ImageOp::FreezeContainer { .. }
+        | ImageOp::ThawContainer { .. }
+        | ImageOp::WriteLayer { .. }
+        | ImageOp::ImportTar { .. }
+        | ImageOp::StoreLayer { .. }
+        | ImageOp::TagImage { .. }
+        | ImageOp::RemoveImage { .. }
+        | ImageOp::SaveImages { .. }
+        | ImageOp::ExportTree { .. } => Err(Failure::new(
+            format!("do {} on the modelled machine: it has no such operation", op.name()),
+            None,
+        )
+        .hint("leave --model out to work with the real store")),
     }
 }
 
@@ -166,11 +179,8 @@ pub(super) fn undo(op: &ImageOp, cx: &mut Cx<'_>) -> Result<(), Failure> {
         }
         // The index is replaced whole; a blob that it does not name is no image.
         ImageOp::NameImages { .. } => (None, None),
-        ImageOp::OpenArchive { .. }
-        | ImageOp::ReadManifests { .. }
-        | ImageOp::ReadConfigs { .. }
-        | ImageOp::AskRegistry { .. }
-        | ImageOp::FetchConfig { .. } => (None, None),
+        // These only read, or are none of the model's.
+        _ => (None, None),
     };
     for path in [file, dir].into_iter().flatten() {
         if cx.w.disk_entry(path).is_none() {
@@ -253,6 +263,7 @@ pub(super) fn evidence(op: &ImageOp, cx: &mut Cx<'_>) -> Vec<Fact> {
             }
             facts
         }
+        _ => Vec::new(),
     }
 }
 
