@@ -35,7 +35,7 @@ fn main() -> Result<()> {
         (&["--version"][..], None),
         (&["images"], Some(GOAL_MS)),
         (&["images", "-q", "--no-trunc"], Some(GOAL_MS)),
-        (&["inspect", &last], None),
+        (&["history", &last], None),
     ] {
         let mut times = Vec::with_capacity(ROUNDS);
         for _ in 0..ROUNDS {
