@@ -36,3 +36,5 @@ pub use upload::{Sent, Upload};
 mod test_server;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upload_tests;
