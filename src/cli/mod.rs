@@ -32,6 +32,7 @@ mod plan;
 mod ps;
 mod pull;
 mod push;
+mod quick;
 mod registry;
 mod replay;
 mod rm;
@@ -101,6 +102,9 @@ enum Command {
 
 /// Runs the command line and returns the exit status of the process.
 pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
+    if let Some((global, args)) = quick::run(&args) {
+        return ended(Context::new(global).and_then(|context| run::run(&context, *args)));
+    }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(e) => {
@@ -137,6 +141,10 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
         Command::Replay(args) => replay::run(&context, &args),
         Command::System(args) => system::run(&context, &args),
     });
+    ended(result)
+}
+
+fn ended(result: Result<u8, error::CliError>) -> u8 {
     match result {
         Ok(status) => status,
         Err(error) => {
