@@ -20,7 +20,6 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex};
@@ -98,12 +97,7 @@ impl Store {
     }
 
     fn pins(&self, how: FlockOperation) -> Result<File, ImageError> {
-        let path = self.root().join("pins");
-        let mut options = File::options();
-        let open = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let file = open.map_err(|e| self.writing("open", &path, e))?;
-        rustix::fs::flock(&file, how).map_err(|e| ImageError::io("lock", &path, e))?;
-        Ok(file)
+        self.locked("pins", how)
     }
 
     pub(super) fn collect_alone(

@@ -86,17 +86,23 @@ impl Store {
     }
 
     fn flock(&self) -> Result<Lock, ImageError> {
-        let path = self.root().join("lock");
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|e| self.writing("open", &path, e))?;
-        rustix::fs::flock(&file, FlockOperation::LockExclusive)
-            .map_err(|e| ImageError::io("lock", &path, e))?;
-        Ok(Lock { _file: file })
+        Ok(Lock { _file: self.locked("lock", FlockOperation::LockExclusive)? })
+    }
+
+    /// A lock file of the store, locked. It is made only where it is missing: who
+    /// runs a container from a store that stands changes nothing in it.
+    pub(super) fn locked(&self, name: &str, how: FlockOperation) -> Result<File, ImageError> {
+        let path = self.root().join(name);
+        let open = |create| {
+            File::options().read(true).write(true).create(create).truncate(false).mode(0o600).open(&path)
+        };
+        let file = match open(false) {
+            Err(e) if e.kind() == ErrorKind::NotFound => open(true),
+            other => other,
+        };
+        let file = file.map_err(|e| self.writing("open", &path, e))?;
+        rustix::fs::flock(&file, how).map_err(|e| ImageError::io("lock", &path, e))?;
+        Ok(file)
     }
 
     /// The short link for a layer that is unpacked; whether it was made now. An
