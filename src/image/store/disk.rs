@@ -49,6 +49,8 @@ impl Store {
                 .create(&dir)
                 .map_err(|e| self.writing("mkdir", &dir, e))?;
         }
+        // The file for the pins, so that who runs a container finds it made.
+        drop(self.locked("pins", FlockOperation::LockShared)?);
         let _lock = self.flock()?;
         self.write("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)
     }
