@@ -116,16 +116,7 @@ impl Sandbox {
 
     /// Runs glassbox with this standard input.
     pub fn glassbox_with_input(&self, args: &[&str], input: &str) -> Ran {
-        use std::io::Write;
-        let mut child = self
-            .command(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap().into()
+        with_input(&mut self.command(args), input)
     }
 
     /// What a run of this sandbox could leave on the host.
@@ -307,4 +298,14 @@ fn dirs(dir: &Path) -> Vec<PathBuf> {
 
 fn sub(run: &Path, name: &str) -> BTreeSet<String> {
     dirs(run).iter().flat_map(|key| names(&key.join(name))).collect()
+}
+
+/// Runs a command to its end with this standard input.
+pub fn with_input(command: &mut Command, input: &str) -> Ran {
+    use std::io::Write;
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    // Who wants no input may have closed it.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap().into()
 }

@@ -23,6 +23,7 @@ use oci_spec::image::Descriptor;
 use crate::image::intake::BlobSource;
 use crate::image::manifest::Chosen;
 use crate::image::{ImageError, Incoming, Reference, Store};
+pub use start::sniff;
 use table::{Place, Table};
 
 type Blobs = BTreeMap<String, Place>;

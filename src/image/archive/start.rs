@@ -9,10 +9,13 @@ use crate::image::error::quoted;
 use crate::image::layers::{Compression, decompress};
 use crate::kernel::Errno;
 
-/// The start of the input, looked at: a stream of the uncompressed tar.
-pub fn begin<'a>(input: impl Read + 'a, name: &str) -> Result<Box<dyn Read + 'a>, ImageError> {
+/// An input with its start in front again.
+pub type Begun<R> = std::io::Chain<std::io::Cursor<Vec<u8>>, R>;
+
+/// How the input is compressed, by its first bytes. What is known not to be a
+/// tar is refused by its name.
+pub fn sniff<R: Read>(mut input: R, name: &str) -> Result<(Begun<R>, Compression), ImageError> {
     let no = |reason: &str| ImageError::NotAnArchive { name: name.to_owned(), reason: reason.to_owned() };
-    let mut input = input;
     let mut start = Vec::new();
     (&mut input).take(6).read_to_end(&mut start).map_err(|e| read_error(&e, name))?;
     match start.as_slice() {
@@ -25,7 +28,14 @@ pub fn begin<'a>(input: impl Read + 'a, name: &str) -> Result<Box<dyn Read + 'a>
         _ => {}
     }
     let compression = Compression::sniff(&start);
-    let mut tar = decompress(compression, std::io::Cursor::new(start).chain(input));
+    Ok((std::io::Cursor::new(start).chain(input), compression))
+}
+
+/// The start of the input, looked at: a stream of the uncompressed tar.
+pub fn begin<'a>(input: impl Read + 'a, name: &str) -> Result<Box<dyn Read + 'a>, ImageError> {
+    let no = |reason: &str| ImageError::NotAnArchive { name: name.to_owned(), reason: reason.to_owned() };
+    let (input, compression) = sniff(input, name)?;
+    let mut tar = decompress(compression, input);
     let mut block = Vec::new();
     (&mut tar).take(512).read_to_end(&mut block).map_err(|e| match compression {
         Compression::Plain => read_error(&e, name),

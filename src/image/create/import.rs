@@ -2,7 +2,7 @@
 //! once: hashed, kept, decompressed, hashed again and unpacked on the way.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::describe::{Described, History, LayerRef, describe};
 use super::instruction::{self, Config};
 use crate::image::ImageError;
+use crate::image::archive::sniff;
 use crate::image::digest::Hashing;
 use crate::image::layers::{self, Compression, Declared, Limits};
 
@@ -45,7 +46,7 @@ pub struct Taken {
 /// # Errors
 /// [`ImageError::NotAnArchive`], those of unpacking.
 pub fn read_tar(stage: &Path, input: impl Read, name: &str, size: Option<u64>) -> Result<Taken, ImageError> {
-    let (start, compression) = begin(input, name)?;
+    let (start, compression) = sniff(input, name)?;
     let (blob, place) = (stage.join("blob"), stage.join("layer"));
     std::fs::create_dir(&place).map_err(|e| ImageError::io("mkdir", &place, e))?;
     let layer = take(start, compression, &blob, &place, name, size)?;
@@ -66,27 +67,6 @@ pub fn describe_import(wanted: &Import, layer: &LayerRef) -> Result<Described, I
         ..History::default()
     };
     Ok(describe(&wanted.platform, &config, std::slice::from_ref(layer), &line))
-}
-
-/// The input with its start in front.
-type Begun<R> = io::Chain<Cursor<Vec<u8>>, R>;
-
-/// The start of the input, looked at.
-fn begin<R: Read>(mut input: R, name: &str) -> Result<(Begun<R>, Compression), ImageError> {
-    let no = |reason: &str| ImageError::NotAnArchive { name: name.to_owned(), reason: reason.to_owned() };
-    let mut start = Vec::new();
-    (&mut input).take(6).read_to_end(&mut start).map_err(|e| ImageError::io("read", name, e))?;
-    match start.as_slice() {
-        [] => return Err(no("it is empty")),
-        [0xfd, b'7', b'z', ..] => return Err(no("it is compressed with xz; decompress it first (xz -d)")),
-        [b'B', b'Z', b'h', ..] => {
-            return Err(no("it is compressed with bzip2; decompress it first (bzip2 -d)"));
-        }
-        [b'P', b'K', 3, 4, ..] => return Err(no("it is a zip file")),
-        _ => {}
-    }
-    let compression = Compression::sniff(&start);
-    Ok((Cursor::new(start).chain(input), compression))
 }
 
 /// Reads all of it.

@@ -1,28 +1,17 @@
 //! Credentials: asked for, tried, kept, used, forgotten.
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::Stdio;
 
 use super::images::small;
 use super::real::{Registry, Setup};
-use crate::support::{Ran, Sandbox};
+use crate::support::{Ran, Sandbox, with_input};
 
 /// With a configuration directory of its own.
 fn docker(sandbox: &Sandbox, args: &[&str], input: &str) -> Ran {
-    use std::io::Write;
     let path = format!("{}:{}", sandbox.path("bin").display(), std::env::var("PATH").unwrap());
-    let mut child = sandbox
-        .command(args)
-        .env("DOCKER_CONFIG", sandbox.path("docker"))
-        .env("PATH", path)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // Who wants no input may have closed it.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap().into()
+    let mut command = sandbox.command(args);
+    command.env("DOCKER_CONFIG", sandbox.path("docker")).env("PATH", path);
+    with_input(&mut command, input)
 }
 
 #[test]
