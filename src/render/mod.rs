@@ -10,6 +10,7 @@ mod group;
 pub mod layout;
 mod lines;
 pub mod paint;
+pub mod picture;
 pub mod plan_table;
 pub mod step;
 pub mod template;
