@@ -13,6 +13,10 @@ use crate::plan::op::Slot;
 use crate::plan::{Phase, Plan, Step};
 use crate::render::paint::Paint;
 use crate::render::step as view;
+use crate::trace::Life;
+
+/// The breakpoint at a call that can change a file of a read-only layer.
+const COPY_UP: &str = "copy-up";
 
 /// The line stepper.
 pub struct Stepper {
@@ -22,7 +26,7 @@ pub struct Stepper {
     input: Option<BufReader<Box<dyn Read>>>,
     /// Go on without asking until a breakpoint.
     running: bool,
-    /// Phases and step ids to stop at.
+    /// Phases, step ids and [`COPY_UP`], to stop at.
     breaks: Vec<String>,
     last_phase: Option<Phase>,
 }
@@ -100,16 +104,47 @@ impl Stepper {
 
     fn breakpoint(&mut self, at: &str) -> Result<(), Failure> {
         let plan = self.plan.as_ref();
-        let known = Phase::ALL.iter().any(|p| p.name() == at)
+        let known = at == COPY_UP
+            || Phase::ALL.iter().any(|p| p.name() == at)
             || plan.is_some_and(|p| p.steps.iter().any(|s| s.id.0 == at));
         if known {
             self.breaks.push(at.to_owned());
             return Ok(());
         }
         self.show(&view::unknown(&format!("b {at}"), &self.narrator, width()))?;
-        let phases: Vec<_> = Phase::ALL.iter().map(|p| p.name()).collect();
+        let phases: Vec<_> = Phase::ALL.iter().map(|p| p.name()).chain([COPY_UP]).collect();
         let _ = writeln!(io::stderr().lock(), "  {}", phases.join(" "));
         Ok(())
+    }
+
+    /// Asks for commands until one lets the run go on, or ends it.
+    fn prompt(
+        &mut self,
+        why: &[crate::narrate::Line],
+        kernel: &mut dyn Kernel,
+        slots: &Slots,
+    ) -> Result<Decision, Failure> {
+        loop {
+            let Some(line) = self.ask()? else {
+                // Nobody is there to ask: what was begun is not left half-built.
+                return Ok(Decision::Quit);
+            };
+            let (command, rest) = line.split_once(' ').unwrap_or((line.as_str(), ""));
+            match command {
+                "" | "n" | "next" => return Ok(Decision::Go),
+                "c" | "continue" => {
+                    self.running = true;
+                    return Ok(Decision::Go);
+                }
+                "b" | "break" => self.breakpoint(rest.trim())?,
+                "d" | "delete" => self.breaks.retain(|b| b != rest.trim()),
+                "i" | "inspect" => self.inspect(kernel, slots, rest.trim())?,
+                "w" | "why" => self.show(why)?,
+                "!" | "shell" => self.shell(kernel, slots),
+                "q" | "quit" => return Ok(Decision::Quit),
+                other => self.show(&view::unknown(other, &self.narrator, width()))?,
+            }
+        }
     }
 
     fn shell(&self, kernel: &dyn Kernel, slots: &Slots) {
@@ -143,25 +178,19 @@ impl Pauser for Stepper {
         if let Some(plan) = &self.plan {
             self.show(&view::before(plan, step, slots, &self.narrator, width()))?;
         }
-        loop {
-            let Some(line) = self.ask()? else {
-                // Nobody is there to ask: what was begun is not left half-built.
-                return Ok(Decision::Quit);
-            };
-            let (command, rest) = line.split_once(' ').unwrap_or((line.as_str(), ""));
-            match command {
-                "" | "n" | "next" => return Ok(Decision::Go),
-                "c" | "continue" => {
-                    self.running = true;
-                    return Ok(Decision::Go);
-                }
-                "b" | "break" => self.breakpoint(rest.trim())?,
-                "i" | "inspect" => self.inspect(kernel, slots, rest.trim())?,
-                "w" | "why" => self.show(&view::why(step, slots, &self.narrator, width()))?,
-                "!" | "shell" => self.shell(kernel, slots),
-                "q" | "quit" => return Ok(Decision::Quit),
-                other => self.show(&view::unknown(other, &self.narrator, width()))?,
-            }
+        let why = view::why(step, slots, &self.narrator, width());
+        self.prompt(&why, kernel, slots)
+    }
+
+    fn wants(&mut self, life: &Life) -> bool {
+        matches!(life, Life::Held(_)) && self.breaks.iter().any(|b| b == COPY_UP)
+    }
+
+    fn held(&mut self, _life: &Life, kernel: &mut dyn Kernel, slots: &Slots) -> Result<(), Failure> {
+        self.show(&view::held(&self.narrator, width()))?;
+        match self.prompt(&view::why_held(&self.narrator, width()), kernel, slots)? {
+            Decision::Go => Ok(()),
+            Decision::Quit => Err(Failure::new("go on: you chose to quit", None).status(130)),
         }
     }
 }

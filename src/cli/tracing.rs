@@ -17,7 +17,7 @@ use crate::plan::{Op, Plan, Step};
 use crate::render::console::{Console, Level, Options};
 use crate::spec::{Network, RunSpec};
 use crate::trace::record::RecordingWriter;
-use crate::trace::{Body, Event, EventSink, Kind, TRACE_VERSION, Value};
+use crate::trace::{Body, Event, EventSink, Kind, Life, TRACE_VERSION, Value};
 
 /// How a command is watched.
 #[derive(Clone, Debug, Default, Args)]
@@ -240,6 +240,14 @@ impl Pauser for Chain {
             return Ok(Decision::Quit);
         }
         self.fault.as_mut().map_or(Ok(Decision::Go), |f| f.before(step, kernel, slots))
+    }
+
+    fn wants(&mut self, life: &Life) -> bool {
+        self.stepper.as_mut().is_some_and(|s| s.wants(life))
+    }
+
+    fn held(&mut self, life: &Life, kernel: &mut dyn Kernel, slots: &Slots) -> Result<(), Failure> {
+        self.stepper.as_mut().map_or(Ok(()), |s| s.held(life, kernel, slots))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The loop over a plan's steps.
 
+use super::hear::Ears;
 use super::{Decision, Emitter, Journal, Outcome, Pauser};
 use crate::kernel::{Applied, Failure, Kernel, Slots, StepFailure, Watch};
 use crate::plan::op::Slot;
@@ -83,8 +84,8 @@ impl Driver<'_, '_, '_> {
             return Err(Failure::new("go on: you chose to quit", None).status(130).into());
         }
         let known = slots.len();
-        let emitter = &mut *self.emitter;
-        let applied = self.kernel.apply(step, slots, &mut |life| emitter.emit(|| Body::Life { life }))?;
+        let mut ears = Ears { emitter: &mut *self.emitter, pauser: self.pauser.as_deref_mut() };
+        let applied = self.kernel.apply(step, slots, &mut ears)?;
         *started |= matches!(step.op, Op::Exec { .. });
         self.told(&step.id, &applied);
         let filled = if slots.len() > known { filled_by(&step.op).into_iter().collect() } else { Vec::new() };

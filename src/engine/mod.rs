@@ -4,9 +4,11 @@
 
 mod drive;
 mod emit;
+mod hear;
 
 use crate::kernel::{Failure, Kernel, Slots};
 use crate::plan::{Plan, Step, StepId};
+use crate::trace::Life;
 
 pub use drive::{Driver, leaves_something, of_the_container, rollback};
 pub use emit::Emitter;
@@ -31,6 +33,20 @@ pub trait Pauser {
 
     /// Called before each step. An error is taken as the step's own failure.
     fn before(&mut self, step: &Step, kernel: &mut dyn Kernel, slots: &Slots) -> Result<Decision, Failure>;
+
+    /// Whether to stop at this: a process held before a call that can change a
+    /// file of a read-only layer ([`Life::Held`]). Asked for each such call, and
+    /// only then.
+    fn wants(&mut self, _life: &Life) -> bool {
+        false
+    }
+
+    /// A process is held, as [`wants`](Self::wants) asked: look at the layers,
+    /// ask the user. Nothing has been changed yet; the process makes its call when
+    /// this returns. An error ends the container, and undoes the run.
+    fn held(&mut self, _life: &Life, _kernel: &mut dyn Kernel, _slots: &Slots) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// Called after each step that worked.
     fn after(&mut self, _step: &Step, _slots: &Slots) -> Result<(), Failure> {

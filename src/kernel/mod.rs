@@ -115,8 +115,32 @@ pub enum Subject {
     Processes,
 }
 
-/// Something that happens between two steps: a [`Life`] event, to be shown at once.
-pub type OnLife<'a> = &'a mut dyn FnMut(Life);
+/// Hears what happens in the container while a step lasts.
+pub trait Hear {
+    /// It happened; to be shown at once.
+    fn tell(&mut self, life: Life);
+
+    /// Whether a process is to be held before what this event ([`Life::Held`])
+    /// says. Asked while it is held already, so the answer has to come quickly.
+    fn wants(&mut self, _life: &Life) -> bool {
+        false
+    }
+
+    /// The process is held before its call; it goes on when this returns. An
+    /// error ends the container.
+    fn held(&mut self, _life: &Life, _kernel: &mut dyn Kernel, _slots: &Slots) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+impl<F: FnMut(Life)> Hear for F {
+    fn tell(&mut self, life: Life) {
+        self(life);
+    }
+}
+
+/// Who hears of a step's [`Life`] events.
+pub type OnLife<'a> = &'a mut dyn Hear;
 
 /// A kernel that carries out steps.
 ///

@@ -8,6 +8,7 @@
 mod args;
 mod byhand;
 mod byhand_image;
+mod life;
 mod manual;
 #[doc(hidden)]
 pub mod samples;

@@ -10,7 +10,6 @@ use super::text::{self, Line, VALUE_END, VALUE_START};
 use crate::kernel::Subject;
 use crate::plan::op::{Ns, Slot};
 use crate::plan::{Actor, Op, Phase};
-use crate::trace::Life;
 
 /// A language that glassbox speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -38,17 +37,20 @@ impl Lang {
         }
     }
 
-    /// The first two are about operations, the last is the renderers'.
-    fn messages(self) -> [&'static str; 3] {
+    /// The first two are about operations, then come the container's life and
+    /// the renderers' own.
+    fn messages(self) -> [&'static str; 4] {
         match self {
             Lang::En => [
                 include_str!("messages/en.ftl"),
                 include_str!("messages/en-image.ftl"),
+                include_str!("messages/en-life.ftl"),
                 include_str!("messages/en-story.ftl"),
             ],
             Lang::ZhCn => [
                 include_str!("messages/zh-CN.ftl"),
                 include_str!("messages/zh-CN-image.ftl"),
+                include_str!("messages/zh-CN-life.ftl"),
                 include_str!("messages/zh-CN-story.ftl"),
             ],
         }
@@ -191,21 +193,6 @@ impl Narrator {
     /// Who does it.
     pub fn actor(&self, actor: Actor) -> Line {
         self.say(&format!("actor_{actor}"), &[])
-    }
-
-    /// What happened inside the container.
-    pub fn life(&self, life: &Life) -> Line {
-        let none = || "none".to_owned();
-        match life {
-            Life::Started { pid } => self.say("life_started", &[("pid", pid.text().into())]),
-            Life::Exited { pid, code, signal } => {
-                let code = code.map_or_else(none, |c| c.to_string());
-                let signal = signal.clone().unwrap_or_else(none);
-                let args = [("pid", pid.text().into()), ("code", code.into()), ("signal", signal.into())];
-                self.say("life_exited", &args)
-            }
-            Life::Signalled { signal } => self.say("life_signalled", &[("signal", signal.clone().into())]),
-        }
     }
 
     /// One of the renderers' own messages.

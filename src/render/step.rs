@@ -30,12 +30,13 @@ pub(super) fn orientation(step: &Step, narrator: &Narrator) -> Line {
     )]
 }
 
-/// The line that lists the commands: n c b i w ! q.
+/// The line that lists the commands: n c b d i w ! q.
 pub fn commands(narrator: &Narrator) -> Line {
     let commands = [
         ("n", "prompt_next"),
         ("c", "prompt_continue"),
         ("b", "prompt_break"),
+        ("d", "prompt_delete"),
         ("i", "prompt_inspect"),
         ("w", "prompt_why"),
         ("!", "prompt_shell"),
@@ -57,6 +58,17 @@ pub fn commands(narrator: &Narrator) -> Line {
 pub fn unknown(input: &str, narrator: &Narrator, width: usize) -> Vec<Line> {
     let line = narrator.say("prompt_unknown", &[("input", input.to_owned().into())]);
     layout(&[Row::Flush(line), Row::Flush(commands(narrator))], width)
+}
+
+/// While a process is held: what can be typed.
+pub fn held(narrator: &Narrator, width: usize) -> Vec<Line> {
+    layout(&[Row::Flush(narrator.say("prompt_held", &[])), Row::Flush(commands(narrator))], width)
+}
+
+/// `why` while a process is held.
+pub fn why_held(narrator: &Narrator, width: usize) -> Vec<Line> {
+    let line = narrator.say("held_why", &[]);
+    layout(&[Row::Noted { margin: narrator.word("label_why"), line }], width)
 }
 
 /// `why`: what the step is good for, how to do it by hand, where to read on.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Value;
+use super::{Life, Value};
 use crate::kernel::{Errno, Failure, KernelName, Watch};
 use crate::plan::op::Slot;
 use crate::plan::{Actor, Op, Phase, Plan, StepId};
@@ -118,7 +118,7 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<Failure>,
     },
-    /// Something happened inside the container.
+    /// Something happened inside the container, or is held before it happens.
     Life {
         /// What.
         life: Life,
@@ -167,31 +167,6 @@ pub struct Fact {
     pub key: String,
     /// What was read.
     pub value: Value,
-}
-
-/// Something that happened inside the container while it lived.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "life", rename_all = "snake_case")]
-pub enum Life {
-    /// The container's command runs.
-    Started {
-        /// As the host sees it.
-        pid: Value,
-    },
-    /// The container's command ended.
-    Exited {
-        /// As the host saw it.
-        pid: Value,
-        /// Exit code, if it exited.
-        code: Option<u8>,
-        /// Signal name, if one killed it.
-        signal: Option<String>,
-    },
-    /// A signal was passed on to the container's command.
-    Signalled {
-        /// Its name.
-        signal: String,
-    },
 }
 
 /// Takes events as they happen: a recorder, a renderer, a stepper.

@@ -2,9 +2,11 @@
 //! with them before anyone renders them: recording, reading back, redaction.
 
 mod event;
+mod life;
 pub mod record;
 pub mod redact;
 mod value;
 
-pub use event::{Body, Call, Event, EventSink, Fact, Life, TRACE_VERSION, When};
+pub use event::{Body, Call, Event, EventSink, Fact, TRACE_VERSION, When};
+pub use life::{FileChange, FileType, LayerSummary, Life, Process, Refusal, Supplier};
 pub use value::{Kind, Value};

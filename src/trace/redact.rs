@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 
-use super::{Body, Event, Fact, Kind, Life, Value};
+use super::{Body, Event, Fact, Kind, Value};
 
 /// Redacts a whole recording. Every value is known before the first is
 /// replaced, so that a text may come before the event that declares its parts.
@@ -66,9 +66,8 @@ impl Redactor {
             }
             Body::Observed { facts, .. } => facts.iter().for_each(|f| self.fact(f)),
             Body::Done { filled, .. } => filled.values().for_each(|v| self.value(v)),
-            Body::Life { life: Life::Started { pid } | Life::Exited { pid, .. } } => self.value(pid),
-            Body::Life { life: Life::Signalled { .. } }
-            | Body::About { .. }
+            Body::Life { life } => life.values().into_iter().for_each(|v| self.value(v)),
+            Body::About { .. }
             | Body::Failed { .. }
             | Body::Undoing { .. }
             | Body::Undone { .. }

@@ -212,7 +212,7 @@ impl LinuxKernel {
             applied.after = evidence::of(&step.op, &cx, &self.state);
         }
         if let Some(child) = &self.child {
-            life(Life::Started { pid: Value::volatile(Kind::Pid, child.pid) });
+            life.tell(Life::Started { pid: Value::volatile(Kind::Pid, child.pid) });
         }
         applied
     }

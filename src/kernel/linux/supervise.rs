@@ -162,7 +162,7 @@ pub fn run(
                 _ => {
                     // It may have ended just now.
                     if signal(rec, pidfd, number).is_ok() {
-                        life(Life::Signalled { signal: signal_name(number) });
+                        life.tell(Life::Signalled { signal: signal_name(number) });
                     }
                 }
             }
@@ -180,7 +180,7 @@ pub fn run(
         Ended::Code(code) => (Some(code), None),
         Ended::Signal(n) => (None, Some(signal_name(n))),
     };
-    life(Life::Exited { pid: Value::volatile(Kind::Pid, pid), code, signal: killed });
+    life.tell(Life::Exited { pid: Value::volatile(Kind::Pid, pid), code, signal: killed });
     Ok(ended)
 }
 

@@ -184,7 +184,7 @@ impl ModelKernel {
             Exit::Signal(n) => (128 + n.clamp(0, 127) as u8, None, Some(signal_name(n))),
         };
         slots.insert(Slot::ExitStatus, Value::Int(i64::from(status)));
-        life(Life::Exited { pid: Value::volatile(Kind::Pid, init), code, signal });
+        life.tell(Life::Exited { pid: Value::volatile(Kind::Pid, init), code, signal });
         Ok(applied)
     }
 
@@ -192,7 +192,7 @@ impl ModelKernel {
     fn start(&mut self, life: OnLife<'_>) {
         if let (Some(image), Some(init)) = (self.carried.image.take(), self.carried.init) {
             self.machine.shared.start(init, image);
-            life(Life::Started { pid: Value::volatile(Kind::Pid, init) });
+            life.tell(Life::Started { pid: Value::volatile(Kind::Pid, init) });
         }
     }
 }

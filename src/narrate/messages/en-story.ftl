@@ -64,17 +64,6 @@ subject_network = network
 subject_layers = layers
 subject_processes = processes
 
-life_started = The command runs. The host sees it as process { $pid }.
-life_exited =
-    { $signal ->
-        [none] Process { $pid } ended{ $code ->
-                [none] .
-               *[other] { " " }with exit status { $code }.
-            }
-       *[other] Process { $pid } was ended by { $signal }.
-    }
-life_signalled = { $signal } was passed on to the command.
-
 story_linux = On this host's kernel, Linux { $release }.
 story_model = This is the modelled kernel: everything happens in memory, and nothing on this host changes.
 story_end = The command's exit status is { $status }.
@@ -154,6 +143,9 @@ prompt_about = About to happen, step { $number } of { $total }:
 prompt_next = next
 prompt_continue = continue
 prompt_break = break at ID
+prompt_delete = delete a break
+prompt_held = A process is held before its call. n lets it go on.
+held_why = The process made a system call, and the filter asks glassbox first. Whatever the layers hold now is what they held before the call; after it the writable layer has a copy or a whiteout, and the layer below is the same.
 prompt_inspect = inspect
 prompt_why = why
 prompt_shell = shell

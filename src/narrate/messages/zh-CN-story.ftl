@@ -64,17 +64,6 @@ subject_network = 网络
 subject_layers = 层
 subject_processes = 进程
 
-life_started = 命令在运行，宿主机看到它是进程 { $pid }。
-life_exited =
-    { $signal ->
-        [none] 进程 { $pid } 已结束{ $code ->
-                [none] 。
-               *[other] ，退出状态 { $code }。
-            }
-       *[other] 进程 { $pid } 被 { $signal } 终止。
-    }
-life_signalled = 已把 { $signal } 转给命令。
-
 story_linux = 运行在本机的内核上：Linux { $release }。
 story_model = 这是模拟的内核：一切只发生在内存里，本机什么也不会变。
 story_end = 命令的退出状态是 { $status }。
@@ -129,6 +118,9 @@ prompt_about = 接下来是第 { $number } 步，共 { $total } 步：
 prompt_next = 下一步
 prompt_continue = 一直走
 prompt_break = 设断点
+prompt_delete = 删断点
+prompt_held = 一个进程停在它的系统调用之前，n 让它继续。
+held_why = 进程发起了系统调用，过滤器先来问 glassbox。现在各层里的样子就是调用之前的样子；调用之后，可写层里会多出副本或 whiteout，下面的层不变。
 prompt_inspect = 查看
 prompt_why = 为什么
 prompt_shell = 进入 shell

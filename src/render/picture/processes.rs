@@ -103,7 +103,7 @@ impl Processes {
                 };
                 self.change(pid, |p| p.state = state);
             }
-            Life::Signalled { .. } => {}
+            _ => {}
         }
     }
 
