@@ -1,9 +1,10 @@
-//! Assembles the usual system call filter, so that no run has to, and links
-//! the unwinder into the binary where the compiler has it as an archive.
+//! Assembles the usual system call filter, so that no run has to. Tells the
+//! linker what makes a process start sooner: the unwinder as an archive, the
+//! functions of a run together, and relocations in short form.
 
 use std::env;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 #[path = "src/kernel/linux/seccomp/assemble.rs"]
@@ -25,6 +26,8 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
 
     link_unwinder();
+    println!("cargo::rerun-if-changed=src/run.order");
+    link_for_a_quick_start();
 
     let caps = assemble::relevant(capabilities::DEFAULT.into_iter());
     let arch = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
@@ -50,9 +53,7 @@ fn main() {
 /// loader does. The same code is in libgcc_eh.a, which comes with gcc; where it
 /// is not found, the shared library serves as ever.
 fn link_unwinder() {
-    let is = |name: &str, value: &str| env::var(name).is_ok_and(|v| v == value);
-    let own_host = env::var("HOST").ok() == env::var("TARGET").ok();
-    if !(own_host && is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu")) {
+    if !for_this_glibc() {
         return;
     }
     let Ok(found) = Command::new("cc").arg("-print-file-name=libgcc_eh.a").output() else { return };
@@ -62,4 +63,53 @@ fn link_unwinder() {
         println!("cargo::rustc-link-search=native={}", dir.display());
         println!("cargo::rustc-link-lib=static:-bundle=gcc_eh");
     }
+}
+
+fn for_this_glibc() -> bool {
+    let is = |name: &str, value: &str| env::var(name).is_ok_and(|v| v == value);
+    let own_host = env::var("HOST").ok() == env::var("TARGET").ok();
+    own_host && is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu")
+}
+
+/// What is not understood by the linker at hand is left out, as is a list whose
+/// names are another compiler's.
+fn link_for_a_quick_start() {
+    // The names of another profile differ, and its programs are for debugging.
+    if !for_this_glibc() || env::var("PROFILE").as_deref() != Ok("release") {
+        return;
+    }
+    let Some(here) = env::var_os("CARGO_MANIFEST_DIR") else { return };
+    let list = format!("-Wl,--symbol-ordering-file={}", Path::new(&here).join("src/run.order").display());
+    let order = [list.as_str(), "-Wl,--no-warn-symbol-ordering"];
+    // The loader has to know them too, and glibc does from 2.36 on: tried, by running.
+    let relocations = ["-Wl,-z,pack-relative-relocs"];
+    for arguments in [&order[..], &relocations] {
+        if links_and_runs(arguments) {
+            for argument in arguments {
+                println!("cargo::rustc-link-arg-bins={argument}");
+            }
+        }
+    }
+}
+
+/// Whether an empty program linked with these arguments starts.
+fn links_and_runs(arguments: &[&str]) -> bool {
+    let (Some(rustc), Some(out)) = (env::var_os("RUSTC"), env::var_os("OUT_DIR")) else { return false };
+    let (source, program): (PathBuf, PathBuf) =
+        (Path::new(&out).join("empty.rs"), Path::new(&out).join("empty"));
+    if std::fs::write(&source, "fn main() {}").is_err() {
+        return false;
+    }
+    let mut compile = Command::new(rustc);
+    compile.arg(&source).arg("-o").arg(&program).args(arguments.iter().map(|a| format!("-Clink-arg={a}")));
+    // The linker and the flags that the program itself will be linked with.
+    if let Some(linker) = env::var_os("RUSTC_LINKER") {
+        let mut argument = std::ffi::OsString::from("-Clinker=");
+        argument.push(linker);
+        compile.arg(argument);
+    }
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    compile.args(flags.split('\x1f').filter(|f| !f.is_empty()));
+    let made = compile.output().is_ok_and(|o| o.status.success());
+    made && Command::new(&program).status().is_ok_and(|s| s.success())
 }

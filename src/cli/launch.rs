@@ -14,7 +14,8 @@ use crate::container::record::{RECORD_VERSION, Record, Status};
 use crate::container::repair::{self, KILLED};
 use crate::container::{id, name};
 use crate::engine::{Driver, Emitter, Journal, Outcome};
-use crate::image::Store;
+use crate::image::Image;
+use crate::image::store::Pin;
 use crate::kernel::linux::{LinuxKernel, host, signals};
 use crate::kernel::model::ModelKernel;
 use crate::kernel::{Failure, HostFacts, Slots};
@@ -29,16 +30,15 @@ pub struct Prepared {
     pub plan: Plan,
 }
 
-/// Resolves the image and makes specification and plan. Writes nothing but what
-/// the store itself lacks of the built-in image, and that not when only planning.
+/// Makes specification and plan of a container of the image. Writes nothing.
 pub fn prepare(
     context: &Context,
     args: &ContainerArgs,
     request: &RunRequest,
+    image: &Image,
     plan_only: bool,
 ) -> Result<Prepared, CliError> {
     let facts = if context.model { ModelKernel::host_facts() } else { host::facts()? };
-    let image = setup::image(context, &args.image, plan_only)?;
     let id = new_id(context)?;
     let name = match &args.name {
         Some(name) => {
@@ -54,7 +54,7 @@ pub fn prepare(
         }
         None => free_name(context, &id),
     };
-    let user = setup::user(context, &image, request)?;
+    let user = setup::user(context, image, request)?;
     let dirs = Dirs {
         container: context.container_dir(&id),
         scope: context.scope.clone(),
@@ -65,7 +65,7 @@ pub fn prepare(
         id,
         name,
         request,
-        image: &image,
+        image,
         user,
         facts: &facts,
         bridge: context.bridge.clone(),
@@ -106,13 +106,8 @@ fn free_name(context: &Context, id: &str) -> String {
     (0..).map(|n| name::from_id(id, n)).find(|n| !taken.contains(n)).unwrap_or_else(|| id[..12].to_owned())
 }
 
-/// Runs the container to its end.
-pub fn run(
-    context: &Context,
-    args: &ContainerArgs,
-    request: &RunRequest,
-    watching: Watching,
-) -> Result<Outcome, CliError> {
+/// Refuses a run to who cannot make one.
+pub fn allowed() -> Result<(), CliError> {
     if !is_root() {
         return Err(CliError::new(
             "running a container needs root: new namespaces, mounts, cgroups and network rules",
@@ -123,10 +118,20 @@ pub fn run(
         )
         .status(125));
     }
-    setup::repair(context)?;
-    // The image stays until the record says that a container needs it.
-    let pin = Store::open(&context.root).pin()?;
-    let Prepared { spec, plan } = prepare(context, args, request, false)?;
+    Ok(())
+}
+
+/// Runs a container of the image to its end. The pin holds the image until the
+/// record says that a container needs it.
+pub fn run(
+    context: &Context,
+    args: &ContainerArgs,
+    request: &RunRequest,
+    image: Image,
+    pin: Option<Pin>,
+    watching: Watching,
+) -> Result<Outcome, CliError> {
+    let Prepared { spec, plan } = prepare(context, args, request, &image, false)?;
     watching.check(&plan)?;
     let record = record(&spec, args, request);
     let dir = &spec.dirs.container;

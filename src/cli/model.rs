@@ -126,7 +126,8 @@ pub fn run(
     watching: Watching,
 ) -> Result<Outcome, CliError> {
     repair(context)?;
-    let Prepared { spec, plan } = launch::prepare(context, args, request, false)?;
+    let image = image(context, &args.image)?;
+    let Prepared { spec, plan } = launch::prepare(context, args, request, &image, false)?;
     watching.check(&plan)?;
     let record = launch::record(&spec, args, request);
     let dir = record.dir(&context.root);

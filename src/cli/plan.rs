@@ -5,7 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::args::ContainerArgs;
 use super::context::Context;
 use super::error::CliError;
-use super::{launch, output};
+use super::{launch, output, setup};
 use crate::narrate::Narrator;
 use crate::render::paint::Paint;
 use crate::render::plan_table;
@@ -45,7 +45,8 @@ enum Format {
 pub fn run(context: &Context, args: PlanArgs) -> Result<u8, CliError> {
     let PlanCommand::Run(args) = args.command;
     let request = args.container.request()?;
-    let plan = launch::prepare(context, &args.container, &request, true)?.plan;
+    let image = setup::image(context, &args.container.image, true)?;
+    let plan = launch::prepare(context, &args.container, &request, &image, true)?.plan;
     let text = match args.format {
         Format::Table => {
             let lines = plan_table::lines(&plan, &Narrator::new(context.lang), super::tracing::width());

@@ -3,10 +3,10 @@
 use clap::Args;
 
 use super::args::ContainerArgs;
-use super::context::{Context, is_root};
+use super::context::Context;
 use super::error::CliError;
 use super::tracing::{TraceArgs, Watching};
-use super::{fault, launch, model, output, pull};
+use super::{fault, launch, model, output, pull, setup};
 
 /// Run a command in a new container
 #[derive(Debug, Args)]
@@ -33,18 +33,19 @@ pub struct RunArgs {
 pub fn run(context: &Context, args: RunArgs) -> Result<u8, CliError> {
     let request = args.container.request()?;
     let fault = fault::Fault::parse(args.fail.as_deref(), args.kill_at.as_deref())?;
-    // Who cannot run it is told so first.
-    if is_root()
-        && let Some(_told) =
-            pull::ensure(context, &args.container.image, args.pull, &args.from).map_err(|e| e.status(125))?
-    {
-        return Ok(125);
-    }
-    let watching = Watching::new(context, &args.trace, request.tty, fault)?;
+    let watching = || Watching::new(context, &args.trace, request.tty, fault);
     let ended = if context.model {
-        model::run(context, &args.container, &request, watching)
+        model::run(context, &args.container, &request, watching()?)
     } else {
-        launch::run(context, &args.container, &request, watching)
+        launch::allowed()?;
+        setup::repair(context).map_err(|e| e.status(125))?;
+        let found = pull::ensure(context, &args.container.image, args.pull, &args.from);
+        match found.map_err(|e| e.status(125))? {
+            pull::Found::Failed(_told) => return Ok(125),
+            pull::Found::Here(image, pin) => {
+                launch::run(context, &args.container, &request, *image, pin, watching()?)
+            }
+        }
     }
     .map_err(|e| if e.status == 1 { e.status(125) } else { e })?;
     if let Some((step, failure)) = &ended.failed {

@@ -4,6 +4,7 @@
 
 mod book;
 mod lessons;
+mod order;
 mod wasm;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +29,11 @@ enum Chore {
     },
     /// Check that the library compiles without Linux: for wasm32 if rustup has the target.
     WasmCheck,
+    /// Record which functions a run enters, for the linker to put together.
+    Order {
+        #[command(flatten)]
+        with: order::With,
+    },
 }
 
 #[derive(Subcommand)]
@@ -52,6 +58,7 @@ fn main() -> anyhow::Result<()> {
     let project = project();
     match Cli::parse().chore {
         Chore::Book => book::build(&project),
+        Chore::Order { with } => order::record(&project, &with),
         Chore::Lessons { what: LessonChore::Check { with, lesson } } => {
             lessons::check(&project, &with, lesson.as_deref())
         }

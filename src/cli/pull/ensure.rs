@@ -9,7 +9,8 @@ use super::super::error::CliError;
 use super::super::{output, setup};
 use super::transfer::{Ended, client, pull};
 use super::{FromArgs, say, status};
-use crate::image::{ImageError, Reference, Store};
+use crate::image::store::Pin;
+use crate::image::{Image, ImageError, Reference, Store};
 
 /// `run --pull`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -23,27 +24,47 @@ pub enum Policy {
     Never,
 }
 
-/// Makes the image of a `run` be here, as the policy wants it. `Some` is the
-/// exit status of a failure that was told.
-pub fn ensure(
-    context: &Context,
-    image: &str,
-    policy: Policy,
-    from: &FromArgs,
-) -> Result<Option<u8>, CliError> {
-    if context.model || setup::is_builtin(image) {
-        return Ok(None);
+/// The image of a `run`.
+pub enum Found {
+    /// It is here, and stays while the pin is held.
+    Here(Box<Image>, Option<Pin>),
+    /// It could not be fetched, which was told: the exit status.
+    Failed(u8),
+}
+
+/// Makes the image of a `run` be here, as the policy wants it.
+pub fn ensure(context: &Context, image: &str, policy: Policy, from: &FromArgs) -> Result<Found, CliError> {
+    let store = Store::open(&context.root);
+    // The image stays until the record says that a container needs it.
+    let here = || -> Result<Found, CliError> {
+        let pin = store.pin()?;
+        Ok(Found::Here(Box::new(setup::image(context, image, false)?), pin))
+    };
+    if setup::is_builtin(image) {
+        return here();
     }
-    let missing = match Store::open(&context.root).resolve(image) {
-        Ok(_) if policy != Policy::Always => return Ok(None),
-        Ok(_) => None,
-        Err(error @ ImageError::Unknown { .. }) => Some(error),
-        Err(error) => return Err(error.into()),
+    let missing = if policy == Policy::Always {
+        store.resolve(image).err()
+    } else {
+        let pin = store.pin()?;
+        match store.resolve(image) {
+            Ok(image) => {
+                store.check_upper()?;
+                return Ok(Found::Here(Box::new(image), pin));
+            }
+            // Undoing a pull wants the store without pins: this one goes before.
+            Err(error) => Some(error),
+        }
+    };
+    let missing = match missing {
+        None => None,
+        Some(error @ ImageError::Unknown { .. }) => Some(error),
+        Some(error) => return Err(error.into()),
     };
     // An image named by its id has nowhere to come from.
     let reference = match Reference::parse(image) {
         Ok(reference) if policy != Policy::Never => reference.or_latest(),
-        _ => return missing.map_or(Ok(None), |error| Err(error.into())),
+        _ => return missing.map_or_else(here, |error| Err(error.into())),
     };
     if missing.is_some() {
         say(Place::Stderr, &format!("Unable to find image '{}' locally", reference.familiar()))?;
@@ -55,7 +76,7 @@ pub fn ensure(
     match pull(context, watching, &client, &references, &platform, Place::Stderr)? {
         Ended::Done { changed } => {
             say(Place::Stderr, &status(changed, &reference.familiar()))?;
-            Ok(None)
+            here()
         }
         Ended::Failed(status) => {
             match &missing {
@@ -66,7 +87,7 @@ pub fn ensure(
                 Some(_) => output::note("glassbox load -i FILE adds an image from an archive"),
                 None => {}
             }
-            Ok(Some(status))
+            Ok(Found::Failed(status))
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::image::manifest::{ManifestError, Platform};
 use crate::image::reference::DEFAULT_TAG;
 use crate::kernel::model::{Console, ModelKernel, STORE, World};
 use crate::plan::image;
-pub use ensure::{Policy, ensure};
+pub use ensure::{Found, Policy, ensure};
 use transfer::{Ended, all_tags, client, pull};
 
 /// Fetch an image from a registry
