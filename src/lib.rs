@@ -15,6 +15,7 @@ pub mod lesson;
 pub mod narrate;
 pub mod network;
 pub mod plan;
+pub mod play;
 pub mod render;
 pub mod spec;
 pub mod trace;

@@ -109,7 +109,7 @@ impl ContainerArgs {
             cpus_milli: self.cpus.as_deref().map(parse_cpus).transpose()?,
             cpuset_cpus: self.cpuset_cpus.clone(),
             pids_limit: self.pids_limit,
-            network: network(&self.network)?,
+            network: self.network.parse()?,
             cap_add: self.cap_add.clone(),
             cap_drop: self.cap_drop.clone(),
             privileged: self.privileged,
@@ -154,16 +154,6 @@ fn setting(text: &str) -> Option<String> {
         return Some(text.to_owned());
     }
     env::var_os(text).map(|v| format!("{text}={}", v.to_string_lossy()))
-}
-
-fn network(text: &str) -> Result<NetworkMode, SpecError> {
-    match text {
-        "bridge" | "default" => Ok(NetworkMode::Bridge),
-        "host" => Ok(NetworkMode::Host),
-        "none" => Ok(NetworkMode::None),
-        other => Err(SpecError::new(format!("unknown network {other:?}"))
-            .hint("bridge, host or none; networks of your own are not there yet")),
-    }
 }
 
 fn userns(text: &str) -> Result<Option<(u32, u32)>, SpecError> {

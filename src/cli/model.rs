@@ -16,7 +16,7 @@ use crate::container::receipt::{self, Receipt, Running};
 use crate::container::record::{self, Record};
 use crate::container::{repair, userdb};
 use crate::engine::{Driver, Emitter, Journal, Outcome};
-use crate::image::builtin::{self, Content};
+use crate::image::builtin;
 use crate::image::{Image, Reference};
 use crate::kernel::linux::{signals, terminal};
 use crate::kernel::model::{Console, HostEntry, ModelKernel, Stream, World};
@@ -61,14 +61,7 @@ pub fn image(context: &Context, wanted: &str) -> Result<Image, CliError> {
 
 /// The user database of the built-in image.
 pub fn users() -> userdb::Database {
-    let text = |path: &str| {
-        let layers = builtin::layers(crate::userland::PROGRAMS);
-        let entry = layers.iter().rev().flat_map(|l| &l.entries).find(|e| e.path == path);
-        match entry.map(|e| &e.content) {
-            Some(Content::Bytes(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
-            _ => String::new(),
-        }
-    };
+    let text = builtin::text_of;
     userdb::Database { passwd: text("etc/passwd"), group: text("etc/group") }
 }
 

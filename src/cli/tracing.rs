@@ -15,7 +15,7 @@ use crate::engine::{Decision, Pauser};
 use crate::kernel::{Failure, Kernel, KernelName, Slots, Watch};
 use crate::plan::{Op, Plan, Step};
 use crate::render::console::{Console, Level, Options};
-use crate::spec::{Network, RunSpec};
+use crate::spec::RunSpec;
 use crate::trace::record::RecordingWriter;
 use crate::trace::{Body, Event, EventSink, Kind, Life, TRACE_VERSION, Value};
 
@@ -254,15 +254,8 @@ impl Pauser for Chain {
 /// Microseconds since now; a deterministic clock only counts.
 pub fn clock(deterministic: bool) -> impl Fn() -> u64 {
     let start = Instant::now();
-    let count = std::cell::Cell::new(0);
-    move || {
-        if deterministic {
-            count.set(count.get() + 1);
-            count.get()
-        } else {
-            start.elapsed().as_micros() as u64
-        }
-    }
+    let counting = crate::play::counting();
+    move || if deterministic { counting() } else { start.elapsed().as_micros() as u64 }
 }
 
 /// The first event.
@@ -274,42 +267,9 @@ pub fn begin(
     spec: &RunSpec,
     watch: Watch,
 ) -> Body {
-    let text = |p: &std::path::Path| p.to_string_lossy().into_owned();
-    let mut names = vec![
-        Value::volatile(Kind::Container, &spec.id),
-        Value::volatile(Kind::Path, text(&context.run)),
-        Value::volatile(Kind::Path, text(&context.root)),
-        Value::volatile(Kind::Image, &spec.image.id),
-        Value::volatile(Kind::Digest, &spec.image.manifest),
-        Value::volatile(Kind::Container, spec.cgroup()),
-    ];
+    let mut names = Vec::new();
     let command = command(&mut names);
-    for layer in &spec.image.layers {
-        names
-            .extend([&layer.diff_id, &layer.chain_id, &layer.blob].map(|d| Value::volatile(Kind::Digest, d)));
-    }
-    if let Network::Bridge(net) = &spec.network {
-        names.push(Value::volatile(Kind::Link, &net.bridge));
-        names.push(Value::volatile(Kind::Link, &net.table));
-        names.push(Value::volatile(Kind::Address, net.gateway));
-        names.push(Value::volatile(Kind::Address, net.subnet));
-    }
-    for step in &plan.steps {
-        if let Op::CreateVeth { host, mac, .. } = &step.op {
-            names.push(Value::volatile(Kind::Link, host));
-            names.push(Value::volatile(Kind::Mac, mac));
-        }
-    }
-    Body::Begin {
-        version: TRACE_VERSION,
-        program: env!("CARGO_PKG_VERSION").to_owned(),
-        kernel,
-        release: Value::volatile(Kind::Release, release),
-        command,
-        watch,
-        plan: plan.clone(),
-        names,
-    }
+    crate::play::begin(spec, plan, [&context.run, &context.root], (kernel, release), (command, names), watch)
 }
 
 /// The command line; its places are added to the names.

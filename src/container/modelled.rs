@@ -8,13 +8,11 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 
 use super::files::write_atomic;
-use crate::image::builtin::{self, Entry};
-use crate::image::{Image, Store};
 use crate::kernel::Errno;
 use crate::kernel::model::World;
-use crate::userland::PROGRAMS;
 
 pub use crate::kernel::model::STORE;
+pub use crate::play::{container_dir, image};
 
 /// Why the modelled disk cannot be read or kept.
 #[derive(Debug, thiserror::Error)]
@@ -109,22 +107,6 @@ impl Disk {
             })
         })
     }
-}
-
-/// The directory of a container on the modelled disk.
-pub fn container_dir(id: &str) -> PathBuf {
-    Path::new(STORE).join("containers").join(id)
-}
-
-/// The built-in image as this machine has it, and what its layers hold.
-pub fn image(world: &World) -> (Image, Vec<Vec<Entry>>) {
-    let mut image = builtin::model_image(PROGRAMS);
-    let store = Store::open(STORE);
-    for layer in &mut image.layers {
-        layer.dir = store.layer_dir(&layer.chain_id).unwrap_or_default();
-        layer.unpacked = world.disk_entry(&layer.dir.to_string_lossy()).is_some();
-    }
-    (image, builtin::layers(PROGRAMS).into_iter().map(|l| l.entries).collect())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::SpecError;
 use super::ports::PortMapping;
 use super::volumes::Volume;
 
@@ -16,6 +17,20 @@ pub enum NetworkMode {
     Host,
     /// Only `lo`.
     None,
+}
+
+impl std::str::FromStr for NetworkMode {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        match text {
+            "bridge" | "default" => Ok(NetworkMode::Bridge),
+            "host" => Ok(NetworkMode::Host),
+            "none" => Ok(NetworkMode::None),
+            other => Err(SpecError::new(format!("unknown network {other:?}"))
+                .hint("bridge, host or none; networks of your own are not there yet")),
+        }
+    }
 }
 
 /// The options of `run`.

@@ -1,11 +1,13 @@
 //! Chores of the project, run as `cargo xtask …`: build the book, check and
-//! record the lessons, check that the library needs no Linux.
+//! record the lessons, check that the library needs no Linux,
+//! and that the model runs in WebAssembly.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod book;
 mod lessons;
 mod order;
 mod wasm;
+mod wasm_test;
 
 use std::path::{Path, PathBuf};
 
@@ -29,6 +31,8 @@ enum Chore {
     },
     /// Check that the library compiles without Linux: for wasm32 if rustup has the target.
     WasmCheck,
+    /// Run the model compiled for wasm32 under Node: the same events as on this host.
+    WasmTest,
     /// Record which functions a run enters, for the linker to put together.
     Order {
         #[command(flatten)]
@@ -66,6 +70,7 @@ fn main() -> anyhow::Result<()> {
             lessons::record(&project, &with, lesson.as_deref())
         }
         Chore::WasmCheck => wasm::check(&project),
+        Chore::WasmTest => wasm_test::run(&project),
     }
 }
 

@@ -1,4 +1,5 @@
-//! The library without its Linux parts compiles for a target that has no Linux.
+//! The library without its Linux parts compiles for a target that has no Linux,
+//! and the model runs there as it does here.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,13 +12,9 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// that `.ci/wasm-toolchain` unpacks; where neither can be had, on this host,
 /// and says so.
 pub fn check(project: &Path) -> Result<()> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(project).args(["check", "--lib", "--package", "glassbox", "--no-default-features"]);
-    let checked = if installed() || added() {
-        cargo.args(["--target", TARGET]);
-        TARGET
-    } else if let Some(root) = unpacked(project) {
-        with_own_std(&mut cargo, project, &root)?;
+    let mut cargo = cargo(project);
+    cargo.args(["check", "--lib", "--package", "glassbox", "--no-default-features"]);
+    let checked = if for_wasm(&mut cargo, project)?.is_some() {
         TARGET
     } else {
         println!("{TARGET} cannot be had here: the library is checked without its Linux parts on this host");
@@ -27,6 +24,38 @@ pub fn check(project: &Path) -> Result<()> {
     ensure!(status.success(), "the library does not compile for {checked}");
     println!("the library compiles for {checked}");
     Ok(())
+}
+
+fn cargo(project: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(project);
+    cargo
+}
+
+/// Makes cargo build for wasm32, and gives the directory of what it builds; none
+/// where no compiler for it can be had.
+fn for_wasm(cargo: &mut Command, project: &Path) -> Result<Option<PathBuf>> {
+    if installed() || added() {
+        cargo.args(["--target", TARGET]);
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| project.join("target"), PathBuf::from);
+        return Ok(Some(target.join(TARGET)));
+    }
+    let Some(root) = unpacked(project) else { return Ok(None) };
+    with_own_std(cargo, project, &root)?;
+    Ok(Some(project.join("target/wasm").join(TARGET)))
+}
+
+/// Builds the module, and gives its path; none where no compiler for it can be had.
+pub fn build(project: &Path) -> Result<Option<PathBuf>> {
+    let mut cargo = cargo(project);
+    cargo.args(["build", "--package", "glassbox-wasm"]);
+    let Some(target) = for_wasm(&mut cargo, project)? else { return Ok(None) };
+    ensure!(
+        cargo.status().context("failed to run cargo")?.success(),
+        "the module does not compile for {TARGET}"
+    );
+    Ok(Some(target.join("debug/glassbox_wasm.wasm")))
 }
 
 fn installed() -> bool {

@@ -73,6 +73,16 @@ pub fn layers(programs: &[&str]) -> Vec<BuiltinLayer> {
     vec![files::base(), files::userland(), files::links(programs)]
 }
 
+/// The text of a file as the uppermost layer has it, empty if none does.
+pub fn text_of(path: &str) -> String {
+    let layers = layers(&[]);
+    let entry = layers.iter().rev().flat_map(|l| &l.entries).find(|e| e.path == path);
+    match entry.map(|e| &e.content) {
+        Some(Content::Bytes(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
+        _ => String::new(),
+    }
+}
+
 /// What stands for the program's bytes in the modelled layers.
 const STAND_IN: &[u8] = b"the programs of the modelled kernel\n";
 

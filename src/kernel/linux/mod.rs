@@ -44,6 +44,7 @@ pub mod userland;
 
 pub use kernel::LinuxKernel;
 pub use start::process_start;
+pub use union::mount_union;
 
 #[cfg(test)]
 mod tests;

@@ -58,6 +58,29 @@ pub fn apply(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failur
     Ok(false)
 }
 
+/// Mounts a union in the caller's mount namespace exactly as a container's is
+/// mounted: `lower` uppermost first, all paths absolute.
+///
+/// # Errors
+/// What the kernel refused, with its own words where it gives any.
+pub fn mount_union(
+    lower: &[String],
+    upper: &str,
+    work: &str,
+    target: &str,
+    style: OverlayStyle,
+) -> Result<(), Failure> {
+    let mut rec = Recorder::off();
+    match style {
+        OverlayStyle::Options => with_options(lower, upper, work, target, false, &mut rec),
+        OverlayStyle::Detached => {
+            let union = detached(lower, upper, work, target, false, &mut rec)?;
+            calls::move_mount(&mut rec, &union, None, target)
+                .map_err(fail(|| format!("attach the union to {target}")))
+        }
+    }
+}
+
 fn detached(
     lower: &[String],
     upper: &str,

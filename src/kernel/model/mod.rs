@@ -6,7 +6,7 @@
 //!
 //! What it leaves out, so that nobody takes it for more than it is: mount
 //! propagation between peers, file locks, memory mappings, extended attributes
-//! other than overlayfs' own, access times, IPv6, UDP, packet loss, process
+//! other than `user` and `trusted`, access times, IPv6, UDP, packet loss, process
 //! groups of their own, pre-emption (a process is left only where it waits for
 //! the kernel) and CPU quotas (`cpu.max` can be read and written, nothing is
 //! throttled). Memory is accounted for tmpfs pages, for what a process asks for,
@@ -23,6 +23,7 @@ mod ns;
 mod overlay;
 mod process;
 mod procfs;
+mod session;
 mod steps;
 mod sys;
 pub mod vfs;
@@ -31,6 +32,7 @@ mod world;
 pub use cred::{Cred, cap_mask, cap_names};
 pub use disk::DiskEntry;
 pub use kernel::{Console, Input, ModelKernel, Output, Stream};
+pub use session::{Handle, Session};
 pub use sys::ModelSys;
 pub use world::{HostEntry, World};
 

@@ -181,6 +181,11 @@ impl World {
             fifos: Vec::new(),
             sysctls: BTreeMap::from([
                 ("net/ipv4/ip_forward".to_owned(), "0".to_owned()),
+                // As systemd sets them.
+                ("fs/protected_fifos".to_owned(), "1".to_owned()),
+                ("fs/protected_hardlinks".to_owned(), "1".to_owned()),
+                ("fs/protected_regular".to_owned(), "2".to_owned()),
+                ("fs/protected_symlinks".to_owned(), "1".to_owned()),
                 ("kernel/ostype".to_owned(), "Linux".to_owned()),
                 ("kernel/osrelease".to_owned(), super::kernel::RELEASE.to_owned()),
             ]),
@@ -326,6 +331,11 @@ impl World {
     /// Seconds since 1970, in virtual time.
     pub(crate) fn now_secs(&self) -> i64 {
         EPOCH + (self.micros / 1_000_000) as i64
+    }
+
+    /// The number in a file below `/proc/sys`; 0 when there is no such file.
+    pub(crate) fn sysctl(&self, path: &str) -> u32 {
+        self.sysctls.get(path).and_then(|v| v.trim().parse().ok()).unwrap_or(0)
     }
 
     pub(crate) fn random(&mut self) -> u64 {

@@ -1,12 +1,15 @@
 //! The same command on both kernels: what it prints, how it ends, what it leaves
 //! in the writable layer, and the steps and calls of its trace.
 
+mod confined;
+mod files;
 mod scenarios;
 mod traces;
 mod tree;
 
 use crate::support::{Ran, Sandbox};
 use crate::userland_scripts::SCRIPTS;
+use confined::CONFINED;
 use scenarios::{SCENARIOS, Scenario};
 
 /// The same network on both: a real one of that name stands only in the sandbox's
@@ -131,7 +134,9 @@ fn scenarios_are_the_same_on_both_kernels() {
     let sandbox = Sandbox::root();
     let only = std::env::var("GLASSBOX_SCENARIO").unwrap_or_default();
     let mut differences = Vec::new();
-    for scenario in SCENARIOS.iter().filter(|s| s.script.contains(&only)) {
+    let all = SCENARIOS.iter().chain(CONFINED);
+    assert!(all.clone().count() >= 150, "the table shall not shrink");
+    for scenario in all.filter(|s| s.script.contains(&only)) {
         let (real, model) = (see(&sandbox, false, scenario), see(&sandbox, true, scenario));
         if real != model {
             differences.push(format!("{scenario:?}\n{}", tell(&real, &model)));

@@ -9,11 +9,11 @@ pub struct Scenario {
     pub script: &'static str,
 }
 
-const fn sh(script: &'static str) -> Scenario {
+pub const fn sh(script: &'static str) -> Scenario {
     Scenario { options: &["--network", "none"], script }
 }
 
-const fn with(options: &'static [&'static str], script: &'static str) -> Scenario {
+pub const fn with(options: &'static [&'static str], script: &'static str) -> Scenario {
     Scenario { options, script }
 }
 

@@ -56,7 +56,7 @@ impl Overlay {
         if !self.node(o)?.dir {
             return Err(Errno::ENOTDIR);
         }
-        if !self.entries(fs, o)?.is_empty() {
+        if !self.merged(fs, o)?.is_empty() {
             return Err(Errno::ENOTEMPTY);
         }
         self.remove(fs, dir, name, o, now)
@@ -96,12 +96,16 @@ impl Overlay {
             match (is_dir, self.node(t)?.dir) {
                 (true, false) => return Err(Errno::ENOTDIR),
                 (false, true) => return Err(Errno::EISDIR),
-                (true, true) if !self.entries(fs, t)?.is_empty() => return Err(Errno::ENOTEMPTY),
                 _ => {}
             }
         }
         if is_dir && !self.node(o)?.lower.is_empty() {
             return Err(Errno::EXDEV);
+        }
+        if let (true, Some(t)) = (is_dir, target)
+            && !self.merged(fs, t)?.is_empty()
+        {
+            return Err(Errno::ENOTEMPTY);
         }
         let ino = self.copy_up(fs, o, true)?;
         let source = self.copy_up_dir(fs, from)?;

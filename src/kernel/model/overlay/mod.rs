@@ -149,15 +149,17 @@ impl Overlay {
     pub fn attr(&self, fs: &Fs, o: u64) -> Res<Attr> {
         let real = self.real(o)?;
         let mut attr = fs.tree(real.sb)?.attr(real.ino)?;
-        let node = self.node(o)?;
         if self.is_merged(o)? {
             // As ovl_getattr does: find(1) must not count on it.
             attr.nlink = 1;
         }
-        if !node.linked && node.upper.is_none() {
-            attr.nlink = 0;
-        }
         Ok(attr)
+    }
+
+    /// It has a name in the union. A file that was removed there keeps the link
+    /// count of its lower layer, which nothing changes.
+    pub fn is_linked(&self, o: u64) -> Res<bool> {
+        Ok(self.node(o)?.linked)
     }
 
     pub fn hold(&mut self, fs: &mut Fs, o: u64) {
@@ -181,8 +183,27 @@ impl Overlay {
         self.reap(o);
     }
 
-    /// The entries of a merged directory, without `.` and `..`.
+    /// The entries as readdir(3) gives them. A directory of a single lower layer is
+    /// passed through as it is: whiteouts that hide nothing show there, although no
+    /// lookup finds them.
     pub fn entries(&mut self, fs: &Fs, dir: u64) -> Res<Vec<(String, FileType, u64)>> {
+        let node = self.node(dir)?;
+        let only = match node.lower.as_slice() {
+            [only] if node.dir && node.upper.is_none() => *only,
+            _ => return self.merged(fs, dir),
+        };
+        let tree = fs.tree(only.sb)?;
+        let mut entries = Vec::new();
+        for (name, ino) in tree.dir(only.ino)? {
+            let body = &tree.get(*ino)?.body;
+            let shown = if is_whiteout(body) { *ino } else { self.lookup(fs, dir, name)? };
+            entries.push((name.to_string(), body.kind(), shown));
+        }
+        Ok(entries)
+    }
+
+    /// The entries that can be found, without `.` and `..`.
+    pub(super) fn merged(&mut self, fs: &Fs, dir: u64) -> Res<Vec<(String, FileType, u64)>> {
         let node = self.node(dir)?;
         if !node.dir {
             return Err(Errno::ENOTDIR);

@@ -10,9 +10,9 @@ use crate::kernel::model::world::World;
 use crate::userland::{DirEntry, FileType, FsUse, Stat};
 
 impl World {
-    /// A place for a new name, checked as filename_create() does: EEXIST wins
-    /// over EROFS and EACCES.
-    pub(super) fn place<'p>(&mut self, ctx: &Ctx, path: &'p str, dir: bool) -> Res<(Loc, &'p str)> {
+    /// A place for a new name, as filename_create() finds it: EEXIST wins over
+    /// EROFS. Whether the caller may write there is asked later.
+    fn free_name<'p>(&mut self, ctx: &Ctx, path: &'p str, dir: bool) -> Res<(Loc, &'p str)> {
         let parent = self.resolve_parent(ctx, path)?;
         let Last::Name(name) = parent.last else { return Err(Errno::EEXIST) };
         if self.child(ctx, parent.dir, name)?.is_some() {
@@ -21,13 +21,26 @@ impl World {
         if parent.slash && !dir {
             return Err(Errno::ENOENT);
         }
-        self.may_add(ctx, parent.dir)?;
+        self.may_write_mount(parent.dir)?;
         Ok((parent.dir, name))
+    }
+
+    /// A place for a new name that the caller may make there.
+    pub(super) fn place<'p>(&mut self, ctx: &Ctx, path: &'p str, dir: bool) -> Res<(Loc, &'p str)> {
+        let (dir, name) = self.free_name(ctx, path, dir)?;
+        self.may_add(ctx, dir)?;
+        Ok((dir, name))
     }
 
     pub(super) fn create_at(&mut self, ctx: &Ctx, dir: Loc, name: &str, body: Body, mode: u32) -> Res<Loc> {
         let attr = self.attr(dir.node)?;
         let link = matches!(body, Body::Symlink(_));
+        let mut mode = mode;
+        // Nobody makes a set-group-id program for a group that is not theirs.
+        let program = !matches!(body, Body::Dir(_)) && mode & 0o2010 == 0o2010;
+        if attr.mode & 0o2000 != 0 && program && !self.in_group_or_capable(ctx, &attr) {
+            mode &= !0o2000;
+        }
         let mut mode = if link { 0o777 } else { mode & 0o7777 & !ctx.umask };
         let mut gid = ctx.cred.egid;
         if attr.mode & 0o2000 != 0 {
@@ -88,11 +101,13 @@ impl World {
 
     pub(crate) fn link(&mut self, ctx: &Ctx, from: &str, to: &str) -> Res<()> {
         let old = self.resolve(ctx, from, false)?;
-        let (dir, name) = self.place(ctx, to, false)?;
+        let (dir, name) = self.free_name(ctx, to, false)?;
         let attr = self.attr(old.node)?;
         if old.mount != dir.mount {
             return Err(Errno::EXDEV);
         }
+        self.may_link(ctx, &attr)?;
+        self.may_add(ctx, dir)?;
         if attr.kind == FileType::Dir {
             return Err(Errno::EPERM);
         }
@@ -105,8 +120,8 @@ impl World {
         self.may_write_mount(parent.dir)?;
         let node = self.lookup(ctx, parent.dir.node, name)?;
         let attr = self.attr(node)?;
-        if parent.slash && attr.kind != FileType::Dir {
-            return Err(Errno::ENOTDIR);
+        if parent.slash {
+            return Err(if attr.kind == FileType::Dir { Errno::EISDIR } else { Errno::ENOTDIR });
         }
         self.may_delete(ctx, parent.dir, &attr)?;
         if attr.kind == FileType::Dir {
@@ -191,7 +206,7 @@ impl World {
             return Err(Errno::EPERM);
         }
         let mut mode = mode & 0o7777;
-        if !ctx.cred.in_group(attr.gid) && !self.inode_capable(ctx, &attr, Cap::FSETID) {
+        if !self.in_group_or_capable(ctx, &attr) {
             mode &= !0o2000;
         }
         self.change(loc, |inode| inode.mode = mode)
@@ -202,24 +217,26 @@ impl World {
         let loc = self.resolve(ctx, path, !nofollow)?;
         self.may_write_mount(loc)?;
         let attr = self.attr(loc.node)?;
-        let keep = u32::MAX;
+        let (keep, asked) = (u32::MAX, (uid, gid));
         let uid = if uid == keep { attr.uid } else { self.ns.kuid(ctx.cred.user_ns, uid)? };
         let gid = if gid == keep { attr.gid } else { self.ns.kgid(ctx.cred.user_ns, gid)? };
         let owner = ctx.cred.euid == attr.uid;
-        let allowed = (uid == attr.uid && owner && (gid == attr.gid || ctx.cred.in_group(gid)))
-            || self.inode_capable(ctx, &attr, Cap::CHOWN);
-        if !allowed {
+        let own_user = asked.0 == keep || owner && uid == attr.uid;
+        let own_group = asked.1 == keep || owner && (gid == attr.gid || ctx.cred.in_group(gid));
+        if !(own_user && own_group || self.inode_capable(ctx, &attr, Cap::CHOWN)) {
+            return Err(Errno::EPERM);
+        }
+        let drops = match attr.kind {
+            FileType::Dir => 0,
+            _ => attr.mode & 0o4000 | self.dropped_setgid(ctx, &attr),
+        };
+        if drops != 0 && !self.is_owner(ctx, &attr) {
             return Err(Errno::EPERM);
         }
         self.change(loc, |inode| {
             inode.uid = uid;
             inode.gid = gid;
-            if inode.body.kind() != FileType::Dir {
-                inode.mode &= !0o4000;
-                if inode.mode & 0o010 != 0 {
-                    inode.mode &= !0o2000;
-                }
-            }
+            inode.mode &= !drops;
         })
     }
 
@@ -247,7 +264,13 @@ impl World {
         }
         self.may_write_mount(loc)?;
         self.may(ctx, &attr, WRITE)?;
-        self.resize(ctx, loc.node, size)
+        self.resize(ctx, loc.node, size)?;
+        if size == attr.size {
+            // Unlike ftruncate(2) and O_TRUNC it then leaves the time alone.
+            let (tree, ino) = self.real_mut(loc.node, true)?;
+            tree.get_mut(ino)?.mtime = attr.mtime;
+        }
+        Ok(())
     }
 
     pub(crate) fn fs_use(&mut self, ctx: &Ctx, path: &str) -> Res<FsUse> {
@@ -259,7 +282,7 @@ impl World {
     }
 
     pub(crate) fn get_cwd(&self, ctx: &Ctx) -> Res<String> {
-        if self.attr(ctx.cwd.node)?.nlink == 0 {
+        if self.is_gone(ctx.cwd.node)? {
             return Err(Errno::ENOENT);
         }
         self.path_from(ctx.root, ctx.cwd).ok_or(Errno::ENOENT)

@@ -9,6 +9,8 @@ use crate::kernel::model::world::{Fs, World};
 use crate::kernel::model::{Res, cgroup, procfs};
 use crate::userland::FileType;
 
+const NAME_MAX: usize = 255;
+
 /// A directory's entry: name, type, inode number.
 pub(crate) type Entry = (String, FileType, u64);
 
@@ -30,6 +32,9 @@ impl World {
     }
 
     pub(crate) fn lookup(&mut self, ctx: &Ctx, dir: Node, name: &str) -> Res<Node> {
+        if name.len() > NAME_MAX {
+            return Err(Errno::ENAMETOOLONG);
+        }
         let ino = match self.fs.sb(dir.sb)? {
             Sb::Tree(tree) => tree.lookup(dir.ino, name)?,
             Sb::Overlay(_) => self.overlay(dir, |o, fs| o.lookup(fs, dir.ino, name))?,
@@ -45,6 +50,15 @@ impl World {
             Sb::Overlay(o) => o.attr(&self.fs, node.ino),
             Sb::Proc(ns) => procfs::attr(self, *ns, node.ino),
             Sb::Cgroup(_) => cgroup::attr(&self.cgroups, node.ino, self.now_secs()),
+        }
+    }
+
+    /// A directory that was removed while somebody was in it. Its link count may
+    /// still be that of a lower layer.
+    pub(crate) fn is_gone(&self, dir: Node) -> Res<bool> {
+        match self.fs.sb(dir.sb)? {
+            Sb::Overlay(o) => Ok(!o.is_linked(dir.ino)?),
+            _ => Ok(self.attr(dir)?.nlink == 0),
         }
     }
 

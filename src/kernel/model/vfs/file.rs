@@ -1,17 +1,14 @@
-//! Open file descriptions: what open(2) makes, and reading and writing through
-//! them. A call that would block says so and changes nothing.
+//! Open file descriptions: reading and writing through them, and the end of each. A call that would block says so and changes nothing.
 
 use std::collections::VecDeque;
 
-use super::walk::Last;
-use super::{Attr, Body, Loc, Node, READ, WRITE};
+use super::{Loc, Node};
 use crate::kernel::Errno;
-use crate::kernel::model::cred::Cap;
 use crate::kernel::model::kernel::Stream;
 use crate::kernel::model::process::Ctx;
 use crate::kernel::model::world::World;
 use crate::kernel::model::{Res, cgroup, net, procfs};
-use crate::userland::{FileType, OpenFlags};
+use crate::userland::OpenFlags;
 
 pub(crate) type OpenId = usize;
 pub(crate) type PipeId = usize;
@@ -68,151 +65,6 @@ pub(crate) enum ReadOutcome {
 }
 
 impl World {
-    pub(crate) fn open(&mut self, ctx: &Ctx, path: &str, flags: OpenFlags, mode: u32) -> Res<OpenId> {
-        let mut links = 0;
-        self.open_at(ctx, path, flags, mode, &mut links)
-    }
-
-    fn open_at(
-        &mut self,
-        ctx: &Ctx,
-        path: &str,
-        flags: OpenFlags,
-        mode: u32,
-        links: &mut u32,
-    ) -> Res<OpenId> {
-        let loc = if flags.create {
-            let parent = self.resolve_parent(ctx, path)?;
-            let name = match parent.last {
-                Last::Name(name) if !parent.slash => name,
-                _ => return Err(Errno::EISDIR),
-            };
-            match self.child(ctx, parent.dir, name)? {
-                None => {
-                    self.may_add(ctx, parent.dir)?;
-                    let loc = self.create_at(ctx, parent.dir, name, Body::File(Vec::new()), mode)?;
-                    return self.describe(ctx, loc, flags);
-                }
-                Some(_) if flags.exclusive => return Err(Errno::EEXIST),
-                Some(loc) if self.kind(loc.node)? == FileType::Symlink && !flags.nofollow => {
-                    *links += 1;
-                    if *links > 40 {
-                        return Err(Errno::ELOOP);
-                    }
-                    if let Some((pid, fd)) = procfs::fd_link(loc.node, self) {
-                        return self.reopen(pid, fd);
-                    }
-                    let target = self.read_link_of(ctx, loc.node)?;
-                    let there = Ctx { cwd: parent.dir, ..ctx.clone() };
-                    return self.open_at(&there, &target, flags, mode, links);
-                }
-                Some(loc) => loc,
-            }
-        } else {
-            let loc = self.resolve(ctx, path, !flags.nofollow)?;
-            if let Some((pid, fd)) = procfs::fd_link(loc.node, self) {
-                return self.reopen(pid, fd);
-            }
-            loc
-        };
-        let attr = self.attr(loc.node)?;
-        self.may_open(ctx, loc, &attr, flags)?;
-        if flags.truncate && flags.write && attr.kind == FileType::File {
-            self.resize(ctx, loc.node, 0)?;
-        }
-        self.describe(ctx, loc, flags)
-    }
-
-    /// A second description of what `/proc/PID/fd/N` stands for. Simplified: it
-    /// shares the first one's offset.
-    fn reopen(&mut self, pid: super::super::process::Gpid, fd: i32) -> Res<OpenId> {
-        let id = self.procs.get(&pid).and_then(|p| p.fds.get(&fd)).map(|f| f.open).ok_or(Errno::ENOENT)?;
-        self.open_file_mut(id)?.refs += 1;
-        Ok(id)
-    }
-
-    fn may_open(&mut self, ctx: &Ctx, loc: Loc, attr: &Attr, flags: OpenFlags) -> Res<()> {
-        let writes = flags.write || flags.truncate;
-        match attr.kind {
-            FileType::Symlink => return Err(Errno::ELOOP),
-            FileType::Dir if writes || flags.create => return Err(Errno::EISDIR),
-            FileType::Dir => {}
-            _ if flags.directory => return Err(Errno::ENOTDIR),
-            FileType::Char | FileType::Block if self.mounts.get(loc.mount).is_some_and(|m| m.flags.nodev) => {
-                return Err(Errno::EACCES);
-            }
-            _ => {}
-        }
-        if writes && attr.kind == FileType::File {
-            self.may_write_mount(loc)?;
-        }
-        let mut mask = 0;
-        if flags.read {
-            mask |= READ;
-        }
-        if writes {
-            mask |= WRITE;
-        }
-        self.may(ctx, attr, mask)?;
-        if matches!(attr.kind, FileType::Char | FileType::Block) {
-            let letter = if attr.kind == FileType::Char { 'c' } else { 'b' };
-            for (wanted, access) in [(flags.read, 'r'), (flags.write, 'w')] {
-                if wanted {
-                    self.cgroups.may_use_device(ctx.cgroup, letter, attr.rdev, access)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn describe(&mut self, ctx: &Ctx, loc: Loc, flags: OpenFlags) -> Res<OpenId> {
-        let attr = self.attr(loc.node)?;
-        let kind = match attr.kind {
-            FileType::Char => match attr.rdev {
-                (1, 3) => OpenKind::Null,
-                (1, 5) => OpenKind::Zero,
-                (1, 7) => OpenKind::Full,
-                (1, 8 | 9) => OpenKind::Random,
-                (5, 0 | 1) | (136, _) if self.console_tty => OpenKind::Tty,
-                (5, 0) => return Err(Errno::ENXIO),
-                _ => return Err(Errno::ENXIO),
-            },
-            FileType::Block | FileType::Socket => return Err(Errno::ENXIO),
-            FileType::Fifo => return Ok(self.open_fifo(loc, flags)),
-            FileType::File if procfs::is_generated(self, loc.node) => {
-                OpenKind::Snapshot(loc.node, self.generate(ctx, loc.node)?)
-            }
-            _ => {
-                if flags.write {
-                    // Copy-up happens at open(2), not at the first write.
-                    self.real_mut(loc.node, !flags.truncate)?;
-                }
-                self.hold(loc.node);
-                OpenKind::Node(loc.node)
-            }
-        };
-        Ok(self.add_open(kind, Some(loc), flags))
-    }
-
-    fn generate(&mut self, ctx: &Ctx, node: Node) -> Res<Vec<u8>> {
-        match self.fs.sb(node.sb)? {
-            super::Sb::Proc(ns) => procfs::content(self, *ns, node.ino, ctx),
-            super::Sb::Cgroup(root) => cgroup::content(self, *root, node.ino, ctx),
-            _ => Err(Errno::EIO),
-        }
-    }
-
-    fn open_fifo(&mut self, loc: Loc, flags: OpenFlags) -> OpenId {
-        let known = self.fifos.iter().find(|(n, _)| *n == loc.node).map(|(_, p)| *p);
-        let pipe = known.unwrap_or_else(|| {
-            let pipe = self.add_pipe();
-            self.fifos.push((loc.node, pipe));
-            pipe
-        });
-        let kind = if flags.write { OpenKind::PipeWrite(pipe) } else { OpenKind::PipeRead(pipe) };
-        self.add_open(kind, Some(loc), flags)
-    }
-
     pub(crate) fn add_pipe(&mut self) -> PipeId {
         match self.pipes.iter().position(Option::is_none) {
             Some(at) => {
@@ -247,6 +99,9 @@ impl World {
             }
             _ => {}
         }
+        if let Some(loc) = loc {
+            self.hold(loc.node);
+        }
         let file = OpenFile { kind, loc, offset: 0, flags, refs: 1 };
         match self.free_opens.pop() {
             Some(id) => {
@@ -277,8 +132,10 @@ impl World {
         }
         let Some(file) = self.opens.get_mut(id).and_then(Option::take) else { return };
         self.free_opens.push(id);
+        if let Some(loc) = file.loc {
+            self.release(loc.node);
+        }
         match file.kind {
-            OpenKind::Node(node) => self.release(node),
             OpenKind::PipeRead(p) | OpenKind::PipeWrite(p) => {
                 let reads = matches!(file.kind, OpenKind::PipeRead(_));
                 let Ok(pipe) = self.pipe_mut(p) else { return };
@@ -357,12 +214,13 @@ impl World {
                 let end = at.checked_add(bytes.len() as u64).ok_or(Errno::EFBIG)?;
                 self.charge_growth(ctx, node, end)?;
                 let now = self.now_secs();
-                let keeps = ctx.cred.has(Cap::FSETID);
+                if bytes.is_empty() {
+                    return Ok(Some(0));
+                }
+                let drops = self.dropped_by_write(ctx, &self.attr(node)?);
                 let (tree, ino) = self.real_mut(node, true)?;
                 tree.write(ino, at, bytes, now)?;
-                if !keeps {
-                    tree.get_mut(ino)?.mode &= !0o6000;
-                }
+                tree.get_mut(ino)?.mode &= !drops;
                 self.open_file_mut(id)?.offset = end;
                 Ok(Some(bytes.len()))
             }
@@ -433,8 +291,11 @@ impl World {
         }
         self.charge_growth(ctx, node, size)?;
         let now = self.now_secs();
+        let drops = self.dropped_by_write(ctx, &self.attr(node)?);
         let (tree, ino) = self.real_mut(node, size > 0)?;
-        tree.truncate(ino, size, now)
+        tree.truncate(ino, size, now)?;
+        tree.get_mut(ino)?.mode &= !drops;
+        Ok(())
     }
 
     /// Whether a read would not block.

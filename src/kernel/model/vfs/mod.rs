@@ -10,11 +10,13 @@ mod dispatch;
 mod file;
 mod mount_calls;
 mod mounts;
+mod open;
 mod perm;
 mod rename;
 mod save;
 mod tree;
 mod walk;
+mod xattr;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -64,11 +64,10 @@ impl World {
     /// Adding a name to a directory.
     pub(crate) fn may_add(&self, ctx: &Ctx, dir: Loc) -> Res<()> {
         self.may_write_mount(dir)?;
-        let attr = self.attr(dir.node)?;
-        if attr.nlink == 0 {
+        if self.is_gone(dir.node)? {
             return Err(Errno::ENOENT);
         }
-        self.may(ctx, &attr, WRITE | EXEC)
+        self.may(ctx, &self.attr(dir.node)?, WRITE | EXEC)
     }
 
     /// Removing the name of `victim` from a directory: the sticky bit too.
@@ -81,6 +80,60 @@ impl World {
             return Err(Errno::EPERM);
         }
         Ok(())
+    }
+
+    /// The caller may keep or give a file of this group the set-group-id bit.
+    pub(crate) fn in_group_or_capable(&self, ctx: &Ctx, attr: &Attr) -> bool {
+        ctx.cred.in_group(attr.gid) || self.inode_capable(ctx, attr, Cap::FSETID)
+    }
+
+    /// The set-group-id bit, where a change of owner or contents takes it away.
+    /// Without the group's x bit it once meant locking.
+    pub(crate) fn dropped_setgid(&self, ctx: &Ctx, attr: &Attr) -> u32 {
+        let drops = attr.mode & 0o010 != 0 || !self.in_group_or_capable(ctx, attr);
+        if drops { attr.mode & 0o2000 } else { 0 }
+    }
+
+    /// Mode bits that a write or a truncation takes away.
+    pub(crate) fn dropped_by_write(&self, ctx: &Ctx, attr: &Attr) -> u32 {
+        if attr.kind != FileType::File || attr.mode & 0o6000 == 0 || self.capable_first(ctx, Cap::FSETID) {
+            return 0;
+        }
+        attr.mode & 0o4000 | self.dropped_setgid(ctx, attr)
+    }
+
+    /// A second name for somebody else's file: only for one that could be written
+    /// anyway (`fs.protected_hardlinks`, proc_sys_fs(5)).
+    pub(crate) fn may_link(&self, ctx: &Ctx, attr: &Attr) -> Res<()> {
+        let gains = attr.mode & 0o4000 != 0 || attr.mode & 0o2010 == 0o2010;
+        let plain = attr.kind == FileType::File && !gains && self.may(ctx, attr, READ | WRITE).is_ok();
+        if plain || self.sysctl("fs/protected_hardlinks") == 0 || self.is_owner(ctx, attr) {
+            Ok(())
+        } else {
+            Err(Errno::EPERM)
+        }
+    }
+
+    /// Following a symbolic link out of a directory like `/tmp`: only one's own, or
+    /// the directory's owner's (`fs.protected_symlinks`).
+    pub(crate) fn may_follow(&self, ctx: &Ctx, dir: &Attr, link: &Attr) -> Res<()> {
+        let allowed = ctx.cred.euid == link.uid || dir.uid == link.uid || dir.mode & 0o1002 != 0o1002;
+        if allowed || self.sysctl("fs/protected_symlinks") == 0 { Ok(()) } else { Err(Errno::EACCES) }
+    }
+
+    /// open(2) with O_CREAT of what is there already, in a directory like `/tmp`
+    /// (`fs.protected_regular`, `fs.protected_fifos`).
+    pub(crate) fn may_create_again(&self, ctx: &Ctx, dir: &Attr, there: &Attr) -> Res<()> {
+        if dir.mode & 0o1000 == 0 || there.uid == dir.uid || there.uid == ctx.cred.euid {
+            return Ok(());
+        }
+        let level = match there.kind {
+            FileType::File => self.sysctl("fs/protected_regular"),
+            FileType::Fifo => self.sysctl("fs/protected_fifos"),
+            _ => 0,
+        };
+        let refused = level >= 1 && dir.mode & 0o002 != 0 || level >= 2 && dir.mode & 0o020 != 0;
+        if refused { Err(Errno::EACCES) } else { Ok(()) }
     }
 
     /// Changing what only the owner may.

@@ -62,12 +62,6 @@ impl World {
         if busy(node, old.dir.mount) || target.is_some_and(|t| busy(t, new.dir.mount)) {
             return Err(Errno::EBUSY);
         }
-        if is_dir
-            && let Some(target) = target
-            && !self.entries(ctx, target)?.is_empty()
-        {
-            return Err(Errno::ENOTEMPTY);
-        }
         self.rename_in(old.dir.node, old_name, new.dir.node, new_name)
     }
 

@@ -334,11 +334,14 @@ impl Tree {
     /// Grows the file as needed; the gap before `offset` reads as zeros.
     pub fn write(&mut self, ino: Ino, offset: u64, bytes: &[u8], now: i64) -> Res<()> {
         let end = offset.checked_add(bytes.len() as u64).ok_or(Errno::EFBIG)?;
-        if end > self.size(ino)? && !bytes.is_empty() {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if end > self.size(ino)? {
             self.resize(ino, end)?;
         }
         let inode = self.get_mut(ino)?;
-        if let (Body::File(data), false) = (&mut inode.body, bytes.is_empty()) {
+        if let Body::File(data) = &mut inode.body {
             data[offset as usize..end as usize].copy_from_slice(bytes);
         }
         inode.mtime = now;
@@ -407,6 +410,15 @@ impl Tree {
     pub fn set_xattr(&mut self, ino: Ino, name: &str, value: &[u8]) -> Res<()> {
         self.get_mut(ino)?.xattrs.get_or_insert_default().insert(name.to_owned(), value.to_vec());
         Ok(())
+    }
+
+    pub fn remove_xattr(&mut self, ino: Ino, name: &str) -> Res<()> {
+        let xattrs = &mut self.get_mut(ino)?.xattrs;
+        let removed = xattrs.as_mut().and_then(|x| x.remove(name));
+        if xattrs.as_ref().is_some_and(BTreeMap::is_empty) {
+            *xattrs = None;
+        }
+        removed.map(drop).ok_or(Errno::ENODATA)
     }
 
     /// The name of a directory in its parent.

@@ -8,7 +8,6 @@ use crate::kernel::model::world::World;
 use crate::userland::FileType;
 
 const PATH_MAX: usize = 4096;
-const NAME_MAX: usize = 255;
 const MAX_LINKS: u32 = 40;
 
 /// What the last component of a path is.
@@ -30,6 +29,15 @@ pub(crate) struct Parent<'p> {
     pub slash: bool,
 }
 
+/// What is done with a path's last component.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    /// A symbolic link there is followed.
+    pub follow: bool,
+    /// It is the last one of all, and not that of a directory on the way.
+    pub trailing: bool,
+}
+
 fn checked(path: &str) -> Res<&str> {
     match path.len() {
         0 => Err(Errno::ENOENT),
@@ -44,7 +52,8 @@ impl World {
     /// trailing slash).
     pub(crate) fn resolve(&mut self, ctx: &Ctx, path: &str, follow: bool) -> Res<Loc> {
         let mut links = 0;
-        self.walk(ctx, ctx.cwd, checked(path)?, follow, &mut links)
+        let how = How { follow, trailing: true };
+        self.walk(ctx, ctx.cwd, checked(path)?, how, &mut links)
     }
 
     /// Resolves all but the last component.
@@ -66,12 +75,9 @@ impl World {
             ctx.cwd
         } else {
             let mut links = 0;
-            self.walk(ctx, ctx.cwd, before, true, &mut links)?
+            self.walk(ctx, ctx.cwd, before, How { follow: true, trailing: false }, &mut links)?
         };
         self.may_search(ctx, &self.attr(dir.node)?)?;
-        if name.len() > NAME_MAX {
-            return Err(Errno::ENAMETOOLONG);
-        }
         Ok(Parent { dir, last, slash })
     }
 
@@ -85,14 +91,7 @@ impl World {
         }
     }
 
-    pub(crate) fn walk(
-        &mut self,
-        ctx: &Ctx,
-        start: Loc,
-        path: &str,
-        follow: bool,
-        links: &mut u32,
-    ) -> Res<Loc> {
+    pub(crate) fn walk(&mut self, ctx: &Ctx, start: Loc, path: &str, how: How, links: &mut u32) -> Res<Loc> {
         let mut at = if path.starts_with('/') { ctx.root } else { start };
         let must_be_dir = path.ends_with('/');
         let mut parts = path.split('/').filter(|p| !p.is_empty()).peekable();
@@ -106,12 +105,11 @@ impl World {
                     at = self.dotdot(ctx, at);
                     continue;
                 }
-                _ if name.len() > NAME_MAX => return Err(Errno::ENAMETOOLONG),
                 _ => {}
             }
             let node = self.lookup(ctx, at.node, name)?;
             let next = self.mounts.cross(Loc { mount: at.mount, node });
-            if self.kind(next.node)? == FileType::Symlink && (!last || follow || must_be_dir) {
+            if self.kind(next.node)? == FileType::Symlink && (!last || how.follow || must_be_dir) {
                 *links += 1;
                 if *links > MAX_LINKS {
                     return Err(Errno::ELOOP);
@@ -120,8 +118,12 @@ impl World {
                     at = loc;
                     continue;
                 }
+                if last && how.trailing {
+                    self.may_follow(ctx, &attr, &self.attr(next.node)?)?;
+                }
                 let target = self.read_link_of(ctx, next.node)?;
-                at = self.walk(ctx, at, checked(&target)?, true, links)?;
+                let inner = How { follow: true, trailing: last && how.trailing };
+                at = self.walk(ctx, at, checked(&target)?, inner, links)?;
             } else {
                 at = next;
             }
