@@ -96,15 +96,22 @@ fn told(played: &Played) -> Result<Value> {
     Ok(json!({"status": played.status, "recording": recording, "output": output}))
 }
 
+/// Where a line begins to differ from another, as much as somebody reads.
+fn apart(a: &str, b: &str) -> String {
+    let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    String::from_utf8_lossy(&a.as_bytes()[same.saturating_sub(80).min(a.len())..]).chars().take(300).collect()
+}
+
 fn compare(request: &Value, here: &Value, there: &Value) -> Result<()> {
     let lines =
         |of: &Value| of["recording"].as_str().map(|r| r.lines().map(str::to_owned).collect::<Vec<_>>());
     if let (Some(a), Some(b)) = (lines(here), lines(there)) {
         for (a, b) in a.iter().zip(&b) {
-            ensure!(a == b, "{request}\n  here  {a}\n  there {b}");
+            ensure!(a == b, "{request}\n  here  …{}\n  there …{}", apart(a, b), apart(b, a));
         }
         ensure!(a.len() == b.len(), "{request}: {} events here, {} there", a.len(), b.len());
     }
-    ensure!(here == there, "{request}\n  here  {here}\n  there {there}");
+    let (here, there) = (here.to_string(), there.to_string());
+    ensure!(here == there, "{request}\n  here  …{}\n  there …{}", apart(&here, &there), apart(&there, &here));
     Ok(())
 }

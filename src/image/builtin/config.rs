@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use oci_spec::image::{ImageConfiguration, Os};
+use oci_spec::image::{Arch, ImageConfiguration, Os};
 
 use super::BuiltinLayer;
 
@@ -15,7 +15,13 @@ const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 const CREATED: &str = "1970-01-01T00:00:00Z";
 
 /// The config: environment, command, history.
-pub fn config(layers: &[BuiltinLayer], diff_ids: &[String], build: &str) -> ImageConfiguration {
+/// `machine` is that of the program in it.
+pub fn config(
+    layers: &[BuiltinLayer],
+    diff_ids: &[String],
+    build: &str,
+    machine: Arch,
+) -> ImageConfiguration {
     use oci_spec::image::{Config, History, RootFs};
 
     let mut run = Config::default();
@@ -39,6 +45,7 @@ pub fn config(layers: &[BuiltinLayer], diff_ids: &[String], build: &str) -> Imag
     let mut config = ImageConfiguration::default();
     config.set_created(Some(CREATED.to_owned()));
     config.set_os(Os::Linux);
+    config.set_architecture(machine);
     config.set_config(Some(run));
     config.set_rootfs(rootfs);
     config.set_history(Some(history));

@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use oci_spec::image::Arch;
 use serde::{Deserialize, Serialize};
 
 use super::{BUILTIN_LABEL, BuiltinLayer, Content, Entry, REFERENCE, assemble, elf, layers, write_tar};
@@ -149,7 +150,7 @@ fn make(
         let unpacked = dir.is_dir();
         (dir, unpacked)
     };
-    let (image, config, manifest) = assemble(&definition, &blobs, &build, place);
+    let (image, config, manifest) = assemble(&definition, &blobs, (&build, Arch::default()), place);
     Ok(Made { image, config, manifest, files, stamp })
 }
 

@@ -12,6 +12,8 @@ mod ensure;
 mod files;
 mod write;
 
+use oci_spec::image::Arch;
+
 use crate::image::{Image, Layer, digest};
 pub use config::{BUILTIN_LABEL, config};
 #[cfg(feature = "linux")]
@@ -101,20 +103,23 @@ pub fn model_digest(entries: &[Entry]) -> (String, u64) {
 pub fn model_image(programs: &[&str]) -> Image {
     let definition = layers(programs);
     let blobs: Vec<(String, u64)> = definition.iter().map(|layer| model_digest(&layer.entries)).collect();
-    assemble(&definition, &blobs, &digest::of_bytes(STAND_IN), |_| (std::path::PathBuf::new(), true)).0
+    // The modelled machine is the same wherever it is compiled for.
+    let build = digest::of_bytes(STAND_IN);
+    assemble(&definition, &blobs, (&build, Arch::Amd64), |_| (std::path::PathBuf::new(), true)).0
 }
 
 /// The image, its config and its manifest, from the layers' digests and sizes.
+/// `build` is the program's digest, and `machine` what it runs on.
 /// `place` tells from a chain ID where the tree is, and whether it is there.
 pub(crate) fn assemble(
     definition: &[BuiltinLayer],
     blobs: &[(String, u64)],
-    build: &str,
+    (build, machine): (&str, Arch),
     place: impl Fn(&str) -> (std::path::PathBuf, bool),
 ) -> (Image, Vec<u8>, Vec<u8>) {
     const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
     let diff_ids: Vec<String> = blobs.iter().map(|b| b.0.clone()).collect();
-    let config = config(definition, &diff_ids, build);
+    let config = config(definition, &diff_ids, build, machine);
     // A config made of plain values always serialises.
     let config_text = serde_json::to_vec(&config).unwrap_or_default();
     let id = digest::of_bytes(&config_text);

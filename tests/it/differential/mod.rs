@@ -7,6 +7,8 @@ mod scenarios;
 mod traces;
 mod tree;
 
+use std::time::{Duration, Instant};
+
 use crate::support::{Ran, Sandbox};
 use crate::userland_scripts::SCRIPTS;
 use confined::CONFINED;
@@ -51,8 +53,25 @@ fn see(sandbox: &Sandbox, model: bool, scenario: &Scenario) -> Seen {
             (diff, tree)
         }
     };
+    if !model {
+        no_link_left(sandbox);
+    }
     let out = redact(&ran.out, model);
     Seen { status: ran.status, out, err: sorted(&redact(&ran.err, model)), diff, tree }
+}
+
+/// Every container has the same id here, so its link has the same name; the kernel
+/// takes a network namespace away some time after its last process.
+fn no_link_left(sandbox: &Sandbox) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let links = sandbox.inside("ip").args(["-o", "link"]).output().unwrap();
+        if !String::from_utf8_lossy(&links.stdout).contains(" gbx") {
+            return;
+        }
+        assert!(Instant::now() < deadline, "a container's link stays");
+        std::thread::yield_now();
+    }
 }
 
 /// Names by kind what cannot be the same: where the store is, interface numbers,

@@ -44,6 +44,14 @@ impl Net {
         })
     }
 
+    /// An address of the sender itself while its loopback link is down: the route
+    /// stays, and the packet is dropped.
+    fn is_lost_at_home(&self, ns: NsId, to: Ipv4Addr) -> bool {
+        let mut own = self.links.values().filter(|l| l.ns == ns);
+        let down = own.clone().any(|l| l.kind == LinkKind::Loopback && !l.up);
+        down && (to.is_loopback() || own.any(|l| l.addresses.iter().any(|(a, _)| *a == to)))
+    }
+
     /// (link, next hop) for a destination that is not local.
     fn route(&self, ns: NsId, to: Ipv4Addr) -> Option<(LinkId, Ipv4Addr)> {
         if let Some(link) =
@@ -104,6 +112,9 @@ impl Net {
     /// ENETUNREACH: no route. EHOSTUNREACH: nobody on the wire has the address.
     /// ETIMEDOUT: lost on the way, or no way back.
     pub fn send(&mut self, from: NsId, packet: Packet) -> Res<Arrival> {
+        if self.is_lost_at_home(from, packet.to.0) {
+            return Err(Errno::ETIMEDOUT);
+        }
         let mut source = self.source_for(from, packet.to.0)?;
         let first_source = source;
         let original = (source, packet.from_port, packet.to.0, packet.to.1);

@@ -186,7 +186,7 @@ fn step(r: &mut Rng) -> Call {
         85..=87 => {
             Call::Chown { path: odd_path(r), uid: r.pick(&IDS), gid: r.pick(&IDS), nofollow: r.chance(50) }
         }
-        88 => Call::SetTimes { path: odd_path(r), mtime: r.chance(60).then(|| 777) },
+        88 => Call::SetTimes { path: odd_path(r), mtime: r.chance(60).then_some(777) },
         89..=90 => Call::Truncate { path: odd_path(r), size: r.pick(&[0, 2, 4096]) },
         91..=92 => Call::SetXattr {
             path: odd_path(r),

@@ -169,7 +169,7 @@ fn mknod(path: &str, kind: FileType, mode: u32, (major, minor): (u32, u32)) -> R
 fn set_times(path: &str, seconds: Option<i64>) -> Result<(), Errno> {
     let at = match seconds {
         Some(tv_sec) => rfs::Timespec { tv_sec, tv_nsec: 0 },
-        None => rfs::Timespec { tv_sec: 0, tv_nsec: rfs::UTIME_NOW.into() },
+        None => rfs::Timespec { tv_sec: 0, tv_nsec: rfs::UTIME_NOW },
     };
     let times = rfs::Timestamps { last_access: at, last_modification: at };
     Ok(rfs::utimensat(rfs::CWD, path, &times, rfs::AtFlags::empty())?)
@@ -291,7 +291,8 @@ impl Machine for Real {
     }
 
     fn umount(&mut self) {
-        nix::mount::umount2("/m", MntFlags::empty()).unwrap();
+        // Another test may have just forked, and its child still has what is open here.
+        nix::mount::umount2("/m", MntFlags::MNT_DETACH).unwrap();
     }
 }
 
