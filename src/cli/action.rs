@@ -10,8 +10,11 @@ use super::tracing::{self, TraceArgs, Watching};
 use super::{output, setup};
 use crate::container::receipt::Receipt;
 use crate::engine::{Driver, Emitter, Journal, Outcome, leaves_something};
+use crate::image::Store;
+use crate::kernel::linux::images::Images;
 use crate::kernel::linux::{LinuxKernel, signals};
 use crate::kernel::{Failure, Kernel, Slots, Watch};
+use crate::plan::image::Arriving;
 use crate::plan::{Plan, Step, order};
 use crate::trace::Body;
 
@@ -29,6 +32,11 @@ pub struct ActionArgs {
 }
 
 impl ActionArgs {
+    /// Watched so.
+    pub fn of(trace: TraceArgs) -> Self {
+        ActionArgs { trace, ..ActionArgs::default() }
+    }
+
     /// Opens the listeners.
     pub fn watching(&self, context: &Context) -> Result<Watching, CliError> {
         let fault = Fault::parse(self.fail.as_deref(), self.kill_at.as_deref())?;
@@ -47,6 +55,8 @@ pub fn kernel(context: &Context, watching: &Watching) -> LinuxKernel {
     let images = kernel.images();
     // What runs ahead would be there before the step that is asked about.
     images.ahead = !watching.stops() && watching.watch() != Watch::BeforeAndAfter;
+    images.limits = context.limits;
+    images.each_call = watching.each_call();
     images.name_whiteouts = if watching.watch() == Watch::Off { 0 } else { 8 };
     kernel
 }
@@ -121,6 +131,29 @@ pub fn carry_out<K: Kernel>(
     let outcome = result.map_err(|e| if e.status == 125 { e.status(1) } else { e })?;
     tell(&outcome);
     Ok(outcome)
+}
+
+/// All steps of an action whose first plan only reads, without the others being
+/// done. What has to be kept while it is read is kept beside the store.
+pub fn foresee(
+    context: &Context,
+    first: Plan,
+    prepare: impl FnOnce(&mut Images),
+    next: impl FnOnce(&[Arriving]) -> Plan,
+) -> Result<Plan, CliError> {
+    let aside = tempfile::tempdir().map_err(|e| io("make a directory in", &std::env::temp_dir(), &e))?;
+    let mut kernel = LinuxKernel::new(aside.path());
+    prepare(kernel.images());
+    kernel.begin(&first, Watch::Off);
+    let mut slots = Slots::new();
+    for step in &first.steps {
+        let done = kernel.apply(step, &mut slots, &mut |_| {});
+        done.map_err(|e| CliError::from(e.failure).status(1))?;
+    }
+    let arriving = kernel.images().arriving(&Store::open(&context.root));
+    let mut all = first;
+    all.steps.extend(next(&arriving).steps);
+    Ok(all)
 }
 
 /// The plan on disk, if it would leave anything behind; the modelled machine is

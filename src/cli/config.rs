@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::error::{CliError, io};
 use super::registry::{OneRegistry, RegistryConfig};
 use super::sizes::parse_bytes;
+use crate::image::layers::Limits;
 
 /// The keys. All optional.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -38,12 +39,23 @@ pub struct Config {
     pub registry_ca: Vec<PathBuf>,
     /// Largest piece in which a layer is sent, such as 16m.
     pub upload_chunk: Option<String>,
+    /// `--layer-ratio`.
+    pub layer_ratio: Option<u64>,
+    /// `--layer-holes`.
+    pub layer_holes: Option<String>,
     /// Settings of one registry, by its host and port.
     #[serde(default)]
     pub registries: BTreeMap<String, OneRegistry>,
 }
 
 impl Config {
+    /// How far a layer may grow.
+    pub fn limits(&self) -> Result<Limits, CliError> {
+        let mut limits = Limits::default();
+        super::limits::set(&mut limits, self.layer_ratio, self.layer_holes.as_deref())?;
+        Ok(limits)
+    }
+
     /// How registries are reached.
     pub fn of_registries(&self) -> Result<RegistryConfig, CliError> {
         Ok(RegistryConfig {
@@ -79,7 +91,7 @@ pub fn read(path: &Path, named: bool) -> Result<Config, CliError> {
         ))
         .hint(
             "the keys are root, run-root, lang, color, bridge, subnet, lessons, insecure-registries, \
-             registry-mirrors, registry-ca, upload-chunk and registries.HOST",
+             registry-mirrors, registry-ca, upload-chunk, layer-ratio, layer-holes and registries.HOST",
         )
     })
 }

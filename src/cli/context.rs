@@ -12,6 +12,7 @@ use super::config::{self, Config};
 use super::error::CliError;
 use super::registry::RegistryConfig;
 use crate::container::{modelled, record};
+use crate::image::layers::Limits;
 use crate::narrate::Lang;
 use crate::spec::BridgeNetwork;
 
@@ -85,6 +86,8 @@ pub struct Context {
     pub lessons: Option<PathBuf>,
     /// How registries are reached, by the configuration.
     pub registries: RegistryConfig,
+    /// How far a layer may grow, by the configuration.
+    pub limits: Limits,
 }
 
 impl Context {
@@ -96,7 +99,7 @@ impl Context {
     /// Reads flags, environment and configuration.
     pub fn new(global: Global) -> Result<Context, CliError> {
         let config = configuration(&global)?;
-        let registries = config.of_registries()?;
+        let (registries, limits) = (config.of_registries()?, config.limits()?);
         let default_store = default_root("GLASSBOX", "XDG_DATA_HOME", ".local/share", "/var/lib/glassbox")?;
         let root = absolute(&global.root.or(config.root).unwrap_or_else(|| default_store.clone()))?;
         // A store that is reached by two names is one store.
@@ -141,6 +144,7 @@ impl Context {
             deterministic: global.deterministic,
             lessons: global.lessons.or(config.lessons),
             registries,
+            limits,
         })
     }
 

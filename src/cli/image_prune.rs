@@ -2,14 +2,15 @@
 
 use clap::Args;
 
+use super::action::ActionArgs;
 use super::context::Context;
 use super::error::CliError;
 use super::filter::Filters;
-use super::rmi;
 use super::select::Census;
 use super::sizes::bytes;
-use super::{output, setup};
-use crate::image::Store;
+use super::{output, setup, single};
+use crate::image::store::Listed;
+use crate::plan::image::ImageOp;
 
 /// Remove images that nobody needs: those without a name
 #[derive(Debug, Args)]
@@ -23,6 +24,8 @@ pub struct ImagePruneArgs {
     /// Only what fits: dangling, label, label!, until
     #[arg(long, value_name = "KEY=VALUE")]
     filter: Vec<String>,
+    #[command(flatten)]
+    action: ActionArgs,
 }
 
 /// Runs the command.
@@ -35,46 +38,60 @@ pub fn run(context: &Context, args: &ImagePruneArgs) -> Result<u8, CliError> {
         return Ok(1);
     }
     setup::repair(context)?;
-    let store = Store::open(&context.root);
-    let records = setup::records(context)?;
-    let filters = filters.without("dangling");
-    let mut freed = 0;
-    let mut deleted = String::new();
-    // A nameless parent becomes removable when its last child is gone.
-    loop {
-        let census = Census::take(context)?;
-        let parents = census.parents(context)?;
-        let fit = census.select(context, &filters, None, true)?;
-        let goes = |l: &&&crate::image::store::Listed| {
-            (all || l.reference.is_none())
-                && (l.reference.is_some() || !parents.contains(&l.id))
-                && !records.iter().any(|r| r.image_id == l.id)
-        };
-        let mut progress = false;
-        let ids: Vec<(String, Option<String>)> = fit
-            .iter()
-            .filter(goes)
-            .map(|l| (l.id.clone(), l.reference.as_ref().map(ToString::to_string)))
-            .collect();
-        for (id, name) in ids {
-            let removed = store.remove(name.as_deref().unwrap_or(&id), &|| rmi::in_use(context))?;
-            progress = true;
-            freed += removed.bytes;
-            deleted.extend(removed.untagged.iter().map(|n| format!("untagged: {n}\n")));
-            deleted.extend(removed.deleted.iter().map(|d| format!("deleted: {d}\n")));
-        }
-        if !progress {
-            break;
-        }
+    let steps = steps(context, all, &filters.without("dangling"))?;
+    let (status, mut kernel) = single::run(context, &args.action, steps, |_| {})?;
+    if status != 0 {
+        return Ok(status);
     }
-    // What removed containers and broken-off work have left.
-    freed += store.collect(&|| rmi::in_use(context))?.bytes;
+    let removed = &kernel.images().making.removed;
+    let mut deleted: String = removed.untagged.iter().map(|n| format!("untagged: {n}\n")).collect();
+    deleted.extend(removed.deleted.iter().map(|d| format!("deleted: {d}\n")));
     let mut text = String::new();
     if !deleted.is_empty() {
         text = format!("Deleted Images:\n{deleted}\n");
     }
-    output::print(&format!("{text}Total reclaimed space: {}\n", bytes(freed)))?;
+    output::print(&format!("{text}Total reclaimed space: {}\n", bytes(removed.bytes)))?;
     Ok(0)
+}
+
+/// What goes, decided before anything does; and at the end what removed containers
+/// and broken-off work have left.
+fn steps(context: &Context, all: bool, filters: &Filters) -> Result<Vec<(String, ImageOp)>, CliError> {
+    let records = setup::records(context)?;
+    let census = Census::take(context)?;
+    let fit = census.select(context, filters, None, true)?;
+    let mut steps: Vec<(String, ImageOp)> = Vec::new();
+    let mut going: Vec<&Listed> = Vec::new();
+    // A nameless parent becomes removable when its last child is gone.
+    loop {
+        let stays = |id: &str| census.all.iter().any(|l| l.id == id && !going.contains(&l));
+        let parents = census.parents_of(context, &stays)?;
+        let goes = |l: &&&Listed| {
+            !going.contains(*l)
+                && (all || l.reference.is_none())
+                && (l.reference.is_some() || !parents.contains(&l.id))
+                && !records.iter().any(|r| r.image_id == l.id)
+        };
+        let more: Vec<&Listed> = fit.iter().filter(goes).copied().collect();
+        if more.is_empty() {
+            break;
+        }
+        for listed in more {
+            let name = listed.reference.as_ref().map(ToString::to_string);
+            let op = ImageOp::RemoveImage {
+                wanted: name.clone().unwrap_or_else(|| listed.id.clone()),
+                image: listed.id.clone(),
+                names: name.into_iter().collect(),
+                keep: false,
+                index: single::index(context),
+            };
+            going.push(listed);
+            steps.push((format!("remove-image-{}", going.len()), op));
+        }
+    }
+    let store = context.root.to_string_lossy().into_owned();
+    steps.push(("collect-garbage".to_owned(), ImageOp::CollectGarbage { store }));
+    Ok(steps)
 }
 
 fn asked(all: bool, filters: &[String]) -> Result<bool, CliError> {

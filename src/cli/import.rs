@@ -8,6 +8,7 @@ use serde_json::json;
 use super::action::{self, ActionArgs};
 use super::context::Context;
 use super::error::CliError;
+use super::limits::LimitArgs;
 use super::{commit, output, setup, tag};
 use crate::image::create::{self, Import};
 use crate::kernel::Failure;
@@ -31,6 +32,8 @@ pub struct ImportArgs {
     /// Name of the image
     #[arg(value_name = "REPOSITORY[:TAG]")]
     name: Option<String>,
+    #[command(flatten)]
+    limits: LimitArgs,
     #[command(flatten)]
     action: ActionArgs,
 }
@@ -60,8 +63,10 @@ pub fn run(context: &Context, args: &ImportArgs) -> Result<u8, CliError> {
         return Err(CliError::new("cannot import from a URL")
             .hint("fetch it first: curl -L URL | glassbox import - NAME"));
     }
+    let limits = args.limits.limits(context)?;
     let watching = args.action.watching(context)?;
     let mut kernel = action::kernel(context, &watching);
+    kernel.images().limits = limits;
     let id = action::id(context)?;
     let read = ImageOp::ImportTar { path: args.file.clone() };
     let first = image::plan(&id, [("import-tar".to_owned(), read)]);

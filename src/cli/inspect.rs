@@ -7,6 +7,8 @@ use super::context::Context;
 use super::error::CliError;
 use super::{image_inspect, list, output, setup};
 use crate::container::record::{Record, RecordError, Status};
+use crate::image::layers::size;
+use crate::image::{Image, ImageError, Store};
 
 /// Show all that is known of containers and images, as JSON
 #[derive(Debug, Args)]
@@ -14,6 +16,9 @@ pub struct InspectArgs {
     /// A template such as '{{.State.ExitCode}}', or json
     #[arg(short, long, value_name = "FORMAT")]
     format: Option<String>,
+    /// Also how large a container is: what it wrote, and that with its image
+    #[arg(short, long)]
+    size: bool,
     /// Look only for this kind
     #[arg(long, value_name = "KIND")]
     r#type: Option<ObjectType>,
@@ -38,7 +43,7 @@ pub fn run(context: &Context, args: &InspectArgs) -> Result<u8, CliError> {
     let mut found: Vec<Value> = Vec::new();
     let mut failed = false;
     for name in &args.names {
-        match one(context, name, args.r#type) {
+        match one(context, name, args) {
             Ok(value) => found.push(value),
             Err(e) => {
                 output::error(&e);
@@ -50,20 +55,44 @@ pub fn run(context: &Context, args: &InspectArgs) -> Result<u8, CliError> {
     Ok(u8::from(failed))
 }
 
-fn one(context: &Context, name: &str, kind: Option<ObjectType>) -> Result<Value, CliError> {
+fn one(context: &Context, name: &str, args: &InspectArgs) -> Result<Value, CliError> {
+    let kind = args.r#type;
     if kind == Some(ObjectType::Image) {
         return image_inspect::describe(context, name);
     }
     match setup::find(context, name) {
-        Ok(record) => Ok(container(context, &record)),
+        Ok(record) => {
+            let mut value = container(context, &record);
+            if args.size {
+                let (own, all) = sizes(context, &record)?;
+                value["SizeRw"] = own.into();
+                value["SizeRootFs"] = all.into();
+            }
+            Ok(value)
+        }
         Err(RecordError::Unknown(_)) if kind.is_none() => {
-            image_inspect::describe(context, name).map_err(|_| {
-                CliError::new(format!("no such container or image: {name}"))
-                    .hint("`glassbox ps -a` and `glassbox images` list them")
-            })
+            if !context.model && unknown(&Store::open(&context.root).resolve(name)) {
+                return Err(CliError::new(format!("no such container or image: {name}"))
+                    .hint("`glassbox ps -a` and `glassbox images` list them"));
+            }
+            // One that is there and cannot be read says why.
+            image_inspect::describe(context, name)
         }
         Err(e) => Err(e.into()),
     }
+}
+
+/// There is no image of this name, or nothing can have it.
+fn unknown(found: &Result<Image, ImageError>) -> bool {
+    matches!(found, Err(ImageError::Unknown { .. } | ImageError::Reference { .. }))
+}
+
+/// Bytes of the files that a container wrote, and of those with its image's.
+fn sizes(context: &Context, record: &Record) -> Result<(u64, u64), CliError> {
+    setup::only_real(context, "keeps nothing of its containers that could be measured")?;
+    let own = size::of_tree(&context.container_dir(&record.id).join("upper"))?;
+    let image = Store::open(&context.root).resolve(&record.image_id)?;
+    Ok((own, own + setup::layer_sizes(context, &image)?.iter().sum::<u64>()))
 }
 
 /// The objects as the user wants them: a list in JSON without a format.

@@ -4,13 +4,14 @@ use std::io::{BufRead, IsTerminal, Read, Write};
 
 use clap::Args;
 
+use super::action::ActionArgs;
 use super::context::Context;
 use super::error::CliError;
-use super::output;
 use super::registry::{self, RegistryArgs};
+use super::{output, single};
 use crate::image::registry::credentials::{Credential, Credentials, HUB_KEY, Kept};
 use crate::image::registry::options::HUB;
-use crate::image::registry::{Client, RegistryError};
+use crate::plan::image::ImageOp;
 
 /// Log in to a registry; the credentials are kept where Docker keeps them
 #[derive(Debug, Args)]
@@ -26,6 +27,8 @@ pub struct LoginArgs {
     password_stdin: bool,
     #[command(flatten)]
     registry: RegistryArgs,
+    #[command(flatten)]
+    action: ActionArgs,
     /// HOST[:PORT] [default: Docker Hub]
     server: Option<String>,
 }
@@ -33,6 +36,8 @@ pub struct LoginArgs {
 /// Log out from a registry: forget its credentials
 #[derive(Debug, Args)]
 pub struct LogoutArgs {
+    #[command(flatten)]
+    action: ActionArgs,
     /// HOST[:PORT] [default: Docker Hub]
     server: Option<String>,
 }
@@ -41,19 +46,20 @@ pub struct LogoutArgs {
 pub fn login(context: &Context, args: &LoginArgs) -> Result<u8, CliError> {
     let host = registry::host(args.server.as_deref());
     let options = registry::options(context, &args.registry);
-    let kept = file(&options.credentials)?;
-    let known = kept.get(&host)?;
-    let client = Client::new(options);
+    let config = place(&options.credentials)?;
+    let known = Credentials::at(&config).get(&host)?;
     if args.username.is_none() && args.password.is_none() && !args.password_stdin {
         if let Some(known) = known {
             output::note("authenticating with existing credentials");
-            match client.login(&host, known) {
-                Ok(()) => {
-                    output::print("Login Succeeded\n")?;
-                    return Ok(0);
-                }
-                Err(RegistryError::Unauthorized { .. }) => {}
-                Err(e) => return Err(e.into()),
+            let steps = vec![try_credential(&host, &known)];
+            let (status, tried) =
+                single::ask(context, &args.action, options.clone(), steps, |s| s.credential = Some(known))?;
+            if status == 0 {
+                output::print("Login Succeeded\n")?;
+            }
+            // Only a refusal leads to another question.
+            if status == 0 || !tried.refused {
+                return Ok(status);
             }
         }
         if host == HUB {
@@ -63,6 +69,43 @@ pub fn login(context: &Context, args: &LoginArgs) -> Result<u8, CliError> {
     if args.password.is_some() {
         output::note("using --password via the command line is insecure: use --password-stdin");
     }
+    let credential = asked(args)?;
+    let keep = ImageOp::KeepCredential {
+        registry: host.clone(),
+        user: name_of(&credential),
+        config: config.to_string_lossy().into_owned(),
+    };
+    let steps = vec![try_credential(&host, &credential), ("keep-credential".to_owned(), keep)];
+    let (status, done) =
+        single::ask(context, &args.action, options, steps, |s| s.credential = Some(credential))?;
+    if status != 0 {
+        return Ok(status);
+    }
+    if let Some(Kept::File(path)) = done.kept {
+        output::note(&format!(
+            "the password is kept unencrypted in {}: a credential helper keeps it better",
+            path.display()
+        ));
+    }
+    output::print("Login Succeeded\n")?;
+    Ok(0)
+}
+
+fn try_credential(host: &str, credential: &Credential) -> (String, ImageOp) {
+    let op = ImageOp::TryCredential { registry: host.to_owned(), user: name_of(credential) };
+    ("try-credential".to_owned(), op)
+}
+
+/// Who logs in; a token has no name.
+fn name_of(credential: &Credential) -> String {
+    match credential {
+        Credential::Password { user, .. } => user.clone(),
+        Credential::IdentityToken(_) => "<token>".to_owned(),
+    }
+}
+
+/// Name and password, from the flags, standard input or the terminal.
+fn asked(args: &LoginArgs) -> Result<Credential, CliError> {
     let user = match &args.username {
         Some(user) => user.clone(),
         None if args.password_stdin => {
@@ -86,33 +129,30 @@ pub fn login(context: &Context, args: &LoginArgs) -> Result<u8, CliError> {
     if user.is_empty() || password.is_empty() {
         return Err(CliError::new("a name and a password are needed: one of them is empty"));
     }
-    let credential = Credential::Password { user, password };
-    client.login(&host, credential.clone())?;
-    if let Kept::File(path) = kept.store(&host, &credential)? {
-        output::note(&format!(
-            "the password is kept unencrypted in {}: a credential helper keeps it better",
-            path.display()
-        ));
-    }
-    output::print("Login Succeeded\n")?;
-    Ok(0)
+    Ok(Credential::Password { user, password })
 }
 
 /// Runs `logout`.
 pub fn logout(context: &Context, args: &LogoutArgs) -> Result<u8, CliError> {
     let host = registry::host(args.server.as_deref());
-    let kept = file(&registry::options(context, &RegistryArgs::default()).credentials)?;
+    let options = registry::options(context, &RegistryArgs::default());
+    let config = place(&options.credentials)?.to_string_lossy().into_owned();
     let shown = if host == HUB { HUB_KEY } else { &host };
-    output::print(&match kept.erase(&host)? {
-        true => format!("Removing login credentials for {shown}\n"),
-        false => format!("Not logged in to {shown}\n"),
-    })?;
-    Ok(0)
+    let op = ImageOp::ForgetCredential { registry: host.clone(), config };
+    let steps = vec![("forget-credential".to_owned(), op)];
+    let (status, done) = single::ask(context, &args.action, options, steps, |_| {})?;
+    if status == 0 {
+        output::print(&match done.forgotten {
+            true => format!("Removing login credentials for {shown}\n"),
+            false => format!("Not logged in to {shown}\n"),
+        })?;
+    }
+    Ok(status)
 }
 
-fn file(path: &Option<std::path::PathBuf>) -> Result<Credentials, CliError> {
+fn place(path: &Option<std::path::PathBuf>) -> Result<std::path::PathBuf, CliError> {
     match path {
-        Some(path) => Ok(Credentials::at(path)),
+        Some(path) => Ok(path.clone()),
         None => Err(CliError::new("there is no place for credentials: HOME is not set")
             .hint("set DOCKER_CONFIG to a directory")),
     }

@@ -1,19 +1,20 @@
 //! `glassbox manifest inspect`
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::action::ActionArgs;
 use super::context::Context;
 use super::error::CliError;
-use super::output;
 use super::registry::{self, RegistryArgs};
+use super::{output, single};
 use crate::image::Reference;
 use crate::image::manifest::{DOCKER_MANIFEST, Document, parse};
-use crate::image::registry::{Client, Manifest, Repository};
+use crate::image::registry::Manifest;
+use crate::kernel::linux::images::Sending;
+use crate::plan::image::ImageOp;
 
 /// Look at manifests in a registry
 #[derive(Debug, Args)]
@@ -38,6 +39,8 @@ struct InspectArgs {
     insecure: bool,
     #[command(flatten)]
     registry: RegistryArgs,
+    #[command(flatten)]
+    action: ActionArgs,
     /// NAME[:TAG|@DIGEST]
     #[arg(value_name = "NAME[:TAG|@DIGEST]")]
     image: String,
@@ -52,29 +55,29 @@ pub fn run(context: &Context, args: &ManifestArgs) -> Result<u8, CliError> {
     if args.insecure {
         options.insecure.push(reference.domain().to_owned());
     }
-    let repository = registry::repository(&Arc::new(Client::new(options)), &reference)?;
-    let name = reference.digest().or(reference.tag()).unwrap_or_default();
-    let manifest = repository.manifest(name)?;
+    let op = ImageOp::ReadManifest {
+        registry: reference.domain().to_owned(),
+        reference: reference.to_string(),
+        all: args.verbose,
+    };
+    let steps = vec![("read-manifest".to_owned(), op)];
+    let (status, read) = single::ask(context, &args.action, options, steps, |_| {})?;
+    let Some(first) = read.manifests.first().filter(|_| status == 0) else { return Ok(status) };
     let value = match args.verbose {
-        true => verbose(&repository, &reference, &manifest)?,
-        false => json_of(&manifest)?,
+        true => verbose(&reference, first, &read)?,
+        false => json_of(first)?,
     };
     output::print(&format!("{}\n", indented(&value)?))?;
     Ok(0)
 }
 
 /// An object for one manifest; a list of them for an index.
-fn verbose(repository: &Repository, reference: &Reference, first: &Manifest) -> Result<Value, CliError> {
+fn verbose(reference: &Reference, first: &Manifest, read: &Sending) -> Result<Value, CliError> {
     let index = match parse(&first.bytes, Some(&first.media_type)) {
         Ok(Document::Index(index)) => index,
         _ => {
-            let manifest = json_of(first)?;
-            let blob = crate::image::registry::Blob {
-                digest: text(&manifest, "/config/digest"),
-                size: manifest.pointer("/config/size").and_then(Value::as_u64).unwrap_or(0),
-            };
-            let config = repository.small_blob(&blob, crate::image::manifest::MAX_CONFIG)?;
-            let config: Value = serde_json::from_slice(&config).unwrap_or_default();
+            let config = read.config.as_deref().unwrap_or_default();
+            let config: Value = serde_json::from_slice(config).unwrap_or_default();
             let mut platform = json!({});
             for key in ["architecture", "os", "variant"] {
                 if let Some(value) = config.get(key).filter(|v| v.is_string()) {
@@ -85,11 +88,9 @@ fn verbose(repository: &Repository, reference: &Reference, first: &Manifest) -> 
         }
     };
     let mut all = Vec::new();
-    for descriptor in &index.manifests {
-        let digest = descriptor.digest().to_string();
-        let manifest = repository.manifest(&digest)?;
+    for (descriptor, manifest) in index.manifests.iter().zip(&read.manifests[1..]) {
         let platform = descriptor.platform().as_ref().and_then(|p| serde_json::to_value(p).ok());
-        all.push(one(&format!("{}@{digest}", reference.name()), &manifest, platform)?);
+        all.push(one(&format!("{}@{}", reference.name(), manifest.digest), manifest, platform)?);
     }
     Ok(Value::Array(all))
 }
@@ -108,10 +109,6 @@ fn one(reference: &str, manifest: &Manifest, platform: Option<Value>) -> Result<
         "Raw": STANDARD.encode(&manifest.bytes),
         kind: json_of(manifest)?,
     }))
-}
-
-fn text(value: &Value, pointer: &str) -> String {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 fn json_of(manifest: &Manifest) -> Result<Value, CliError> {

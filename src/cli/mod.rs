@@ -22,6 +22,7 @@ mod inspect;
 mod launch;
 mod layers;
 mod learn;
+mod limits;
 mod list;
 mod load;
 mod login;

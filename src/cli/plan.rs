@@ -1,11 +1,13 @@
 //! `glassbox plan`
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::args::ContainerArgs;
 use super::context::Context;
 use super::error::CliError;
-use super::{launch, output, setup};
+use super::{launch, load, output, pull, setup};
 use crate::narrate::Narrator;
 use crate::render::paint::Paint;
 use crate::render::plan_table;
@@ -22,6 +24,32 @@ enum PlanCommand {
     /// Show the plan of `run` with the same options
     #[command(disable_help_flag = true)]
     Run(Box<PlanRunArgs>),
+    /// Show the plan of `load` for an archive: it is looked at, and nothing is stored
+    Load(PlanLoadArgs),
+    /// Show the plan of `pull` for a name: the registry is asked, and nothing is fetched
+    Pull(PlanPullArgs),
+}
+
+#[derive(Debug, Args)]
+struct PlanLoadArgs {
+    /// Form of the output
+    #[arg(long, default_value = "table")]
+    format: Format,
+    /// The archive
+    #[arg(short, long, value_name = "FILE")]
+    input: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct PlanPullArgs {
+    /// Form of the output
+    #[arg(long, default_value = "table")]
+    format: Format,
+    #[command(flatten)]
+    from: pull::FromArgs,
+    /// NAME[:TAG|@DIGEST]
+    #[arg(value_name = "NAME[:TAG|@DIGEST]")]
+    image: String,
 }
 
 #[derive(Debug, Args)]
@@ -43,11 +71,16 @@ enum Format {
 
 /// Runs the command.
 pub fn run(context: &Context, args: PlanArgs) -> Result<u8, CliError> {
-    let PlanCommand::Run(args) = args.command;
-    let request = args.container.request()?;
-    let image = setup::image(context, &args.container.image, true)?;
-    let plan = launch::prepare(context, &args.container, &request, &image, true)?.plan;
-    let text = match args.format {
+    let (plan, format) = match args.command {
+        PlanCommand::Run(args) => {
+            let request = args.container.request()?;
+            let image = setup::image(context, &args.container.image, true)?;
+            (launch::prepare(context, &args.container, &request, &image, true)?.plan, args.format)
+        }
+        PlanCommand::Load(args) => (load::foresee(context, &args.input)?, args.format),
+        PlanCommand::Pull(args) => (pull::foresee(context, &args.image, &args.from)?, args.format),
+    };
+    let text = match format {
         Format::Table => {
             let lines = plan_table::lines(&plan, &Narrator::new(context.lang), super::tracing::width());
             Paint { colour: context.color, raw: false }.text(&lines)

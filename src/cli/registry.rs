@@ -94,11 +94,6 @@ pub fn options(context: &Context, args: &RegistryArgs) -> Options {
     options
 }
 
-/// A client with these settings.
-pub fn client(context: &Context, args: &RegistryArgs) -> Arc<Client> {
-    Arc::new(Client::new(options(context, args)))
-}
-
 /// A repository, through a client.
 pub fn repository(client: &Arc<Client>, reference: &Reference) -> Result<Repository, CliError> {
     Ok(Repository::new(client.clone(), reference)?)

@@ -9,10 +9,10 @@ use super::context::Context;
 use super::error::CliError;
 use super::select::Census;
 use super::{output, setup, single};
-use crate::container::record::{self, Record, Status};
+use crate::container::record::{Record, Status};
 use crate::image::removal::{self, Removal, User};
 use crate::image::store::Removed;
-use crate::image::{Image, ImageError, Reference, Store, family};
+use crate::image::{Image, Reference, Store};
 use crate::plan::image::ImageOp;
 
 /// Remove images, or names of them
@@ -109,15 +109,15 @@ impl Plan<'_> {
 
     /// Nameless images that only what is going was made from go with it.
     fn parents(&mut self, child: &Image) -> Result<(), CliError> {
-        let ancestry = |id: &str| self.census.config(self.context, id).map(family::ancestry);
-        let own = ancestry(&child.id)?;
+        let ancestry = |id: &str| self.census.ancestry(self.context, id);
+        let Some(own) = ancestry(&child.id)? else { return Ok(()) };
         let mut all = Vec::new();
         for listed in self.census.all.iter().filter(|l| l.reference.is_none()) {
-            all.push((listed.id.clone(), ancestry(&listed.id)?));
+            all.extend(ancestry(&listed.id)?.map(|a| (listed.id.clone(), a)));
         }
         let mut others = Vec::new();
         for listed in &self.census.all {
-            others.push((listed.id.clone(), ancestry(&listed.id)?));
+            others.extend(ancestry(&listed.id)?.map(|a| (listed.id.clone(), a)));
         }
         // Nearest first: what is left of a line of parents is decided from its end.
         all.retain(|(id, a)| a.is_before(&own) && !self.gone.contains(id));
@@ -142,14 +142,4 @@ fn users(records: &[Record], id: &str) -> Vec<User> {
         .filter(|r| r.image_id == id)
         .map(|r| User { container: r.short_id().to_owned(), running: r.status != Status::Exited })
         .collect()
-}
-
-/// The layers that containers stand on.
-///
-/// # Errors
-/// When a container's record cannot be read: nobody knows what it needs.
-pub fn in_use(context: &Context) -> Result<BTreeSet<String>, ImageError> {
-    let containers = record::containers_dir(&context.root);
-    record::layers_in_use(&context.root)
-        .map_err(|e| ImageError::Damaged { path: containers, reason: e.to_string() })
 }

@@ -39,7 +39,7 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, CliError> {
     } else {
         launch::allowed()?;
         setup::repair(context).map_err(|e| e.status(125))?;
-        let found = pull::ensure(context, &args.container.image, args.pull, &args.from);
+        let found = pull::ensure(context, &args.container.image, args.pull, &args.from, &args.trace);
         match found.map_err(|e| e.status(125))? {
             pull::Found::Failed(_told) => return Ok(125),
             pull::Found::Here(image, pin) => {

@@ -3,14 +3,17 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::action::ActionArgs;
 use super::context::Context;
 use super::error::CliError;
 use super::filter::Filters;
 use super::list::List;
 use super::output;
 use super::registry::{self, RegistryArgs};
+use super::single;
 use crate::image::registry::options::HUB;
 use crate::image::registry::search::{DEFAULT_LIMIT, Hit, MAX_LIMIT};
+use crate::plan::image::ImageOp;
 
 /// Search Docker Hub, or another index, for images
 #[derive(Debug, Args)]
@@ -29,6 +32,8 @@ pub struct SearchArgs {
     no_trunc: bool,
     #[command(flatten)]
     registry: RegistryArgs,
+    #[command(flatten)]
+    action: ActionArgs,
     /// What to search for; HOST[:PORT]/TERM searches another index
     term: String,
 }
@@ -63,7 +68,14 @@ pub fn run(context: &Context, args: &SearchArgs) -> Result<u8, CliError> {
         )));
     }
     let (host, term) = split(&args.term);
-    let hits = registry::client(context, &args.registry).search(&host, term, args.limit)?;
+    let op = ImageOp::SearchIndex { registry: host, term: term.to_owned(), limit: args.limit };
+    let steps = vec![("search-index".to_owned(), op)];
+    let (status, hits) =
+        single::ask(context, &args.action, registry::options(context, &args.registry), steps, |_| {})?;
+    if status != 0 {
+        return Ok(status);
+    }
+    let hits = hits.hits;
     let rows: Vec<Value> = hits
         .iter()
         .filter(|h| h.star_count >= stars)

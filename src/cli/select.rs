@@ -70,11 +70,28 @@ impl Census {
 
     /// Ids of the images that another image is made from.
     pub fn parents(&self, context: &Context) -> Result<BTreeSet<String>, CliError> {
+        self.parents_of(context, &|_| true)
+    }
+
+    /// The same among the images of these ids only.
+    pub fn parents_of(
+        &self,
+        context: &Context,
+        among: &dyn Fn(&str) -> bool,
+    ) -> Result<BTreeSet<String>, CliError> {
         let configs = self.configs(context)?;
-        let ancestries: BTreeMap<&String, Ancestry> =
-            configs.iter().map(|(id, config)| (id, family::ancestry(config))).collect();
+        let ancestries: BTreeMap<&String, Ancestry> = configs
+            .iter()
+            .filter(|(id, _)| among(id))
+            .map(|(id, config)| (id, family::ancestry(config)))
+            .collect();
         let parent = |a: &Ancestry| ancestries.values().any(|b| a.is_before(b));
         Ok(ancestries.iter().filter(|(_, a)| parent(a)).map(|(id, _)| (*id).clone()).collect())
+    }
+
+    /// What an image was made from; `None` if it was removed since the list was read.
+    pub fn ancestry(&self, context: &Context, id: &str) -> Result<Option<Ancestry>, CliError> {
+        Ok(self.configs(context)?.get(id).map(family::ancestry))
     }
 
     /// An image's config.
@@ -88,8 +105,14 @@ impl Census {
         }
         let mut configs = BTreeMap::new();
         for listed in &self.all {
-            if !configs.contains_key(&listed.id) {
-                configs.insert(listed.id.clone(), setup::config(context, &listed.id)?);
+            if configs.contains_key(&listed.id) {
+                continue;
+            }
+            match setup::config(context, &listed.id) {
+                Ok(config) => drop(configs.insert(listed.id.clone(), config)),
+                // Somebody else removed it since the list was read.
+                Err(_) if !setup::images(context)?.iter().any(|l| l.id == listed.id) => {}
+                Err(e) => return Err(e),
             }
         }
         Ok(self.configs.get_or_init(|| configs))

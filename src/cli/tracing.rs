@@ -35,6 +35,11 @@ pub struct TraceArgs {
 }
 
 impl TraceArgs {
+    /// The same without a recording: for what is told before the run that it is of.
+    pub fn unrecorded(&self) -> TraceArgs {
+        TraceArgs { trace_file: None, ..self.clone() }
+    }
+
     /// The user is asked before each step.
     pub fn steps(&self) -> bool {
         self.step.is_some()
@@ -83,6 +88,7 @@ pub struct Watching {
     pauser: Chain,
     watch: Watch,
     unattended: bool,
+    each_call: bool,
 }
 
 impl Watching {
@@ -115,6 +121,8 @@ impl Watching {
                 Some(if unattended { writer.by_phase() } else { writer })
             }
         };
+        // A story counts what a record, or a longer one, has one by one.
+        let each_call = file.is_some() || level.is_some_and(|l| l != TraceLevel::Story);
         let screen = level.map(|level| {
             Console::new(
                 Box::new(io::stderr()) as Box<dyn Write>,
@@ -138,7 +146,7 @@ impl Watching {
         let raw = tty && io::stdin().is_terminal();
         let tee = (file.is_some() || screen.is_some()).then_some(Tee { file, screen, raw });
         let stepper = args.step.map(|_| Stepper::new(context));
-        Ok(Watching { tee, pauser: Chain { stepper, fault, found: false }, watch, unattended })
+        Ok(Watching { tee, pauser: Chain { stepper, fault, found: false }, watch, unattended, each_call })
     }
 
     /// Refuses a fault at a step that the plan does not have.
@@ -160,6 +168,11 @@ impl Watching {
     /// word before each of its own.
     pub fn unattended(&self) -> bool {
         self.unattended
+    }
+
+    /// Every system call is wanted, also where there are thousands of a kind.
+    pub fn each_call(&self) -> bool {
+        self.each_call
     }
 
     /// Tells the stepper the plan.
@@ -274,8 +287,28 @@ pub fn begin(
 
 /// The command line; its places are added to the names.
 fn command(names: &mut Vec<Value>) -> Vec<String> {
-    let command: Vec<String> = std::env::args().skip(1).collect();
+    let command = masked(std::env::args().skip(1).collect());
     names.extend(places(&command).map(|place| Value::volatile(Kind::Path, place)));
+    command
+}
+
+/// A password on the command line is in no trace.
+fn masked(mut command: Vec<String>) -> Vec<String> {
+    if !command.iter().any(|a| a == "login") {
+        return command;
+    }
+    let mut next = false;
+    for arg in &mut command {
+        if std::mem::take(&mut next) {
+            "…".clone_into(arg);
+        } else if arg == "-p" || arg == "--password" {
+            next = true;
+        } else if let Some(flag) =
+            ["--password=", "-p"].iter().find(|f| arg.starts_with(**f) && *arg != "--password-stdin")
+        {
+            *arg = format!("{flag}…");
+        }
+    }
     command
 }
 
@@ -314,4 +347,23 @@ fn places(command: &[String]) -> impl Iterator<Item = &str> {
         Some((flag, value)) if FLAGS.contains(&flag) => Some(value),
         _ => next.map(String::as_str).filter(|_| FLAGS.contains(&arg.as_str())),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    #[test]
+    fn passwords_are_masked() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        for (typed, shown) in [
+            ("login -u ann -p geheim host", "login -u ann -p … host"),
+            ("login --password=geheim", "login --password=…"),
+            ("login -pgeheim host", "login -p… host"),
+            ("login --password-stdin -u p", "login --password-stdin -u p"),
+            ("run -p 80:80 box", "run -p 80:80 box"),
+        ] {
+            assert_eq!(masked(words(typed)), words(shown));
+        }
+    }
 }

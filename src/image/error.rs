@@ -93,6 +93,14 @@ pub enum ImageError {
         /// What it seems to be.
         reason: String,
     },
+    /// The input is no tar of a root file system.
+    #[error("import {name}: not a tar: {reason}")]
+    NotATar {
+        /// The input.
+        name: String,
+        /// What it seems to be.
+        reason: String,
+    },
     /// The input is an image archive with something wrong.
     #[error("load {name}: {reason}")]
     BadArchive {
@@ -238,12 +246,16 @@ impl ImageError {
             ImageError::NotAnArchive { .. } => {
                 "give a file made by docker save, or a tar of an OCI image layout".into()
             }
+            ImageError::NotATar { .. } => {
+                "give a tar of a root file system, plain, gzip or zstd; glassbox load takes archives of images"
+                    .into()
+            }
             ImageError::BadArchive { .. } => "save the image again with the tool that made it".into(),
             ImageError::Entry { .. } | ImageError::Layer { .. } => {
                 "nothing was unpacked; the image is broken or hostile: get it from somewhere else".into()
             }
             ImageError::Expands { .. } => {
-                "nothing was kept; if the layer is meant to be so, load it uncompressed".into()
+                "nothing was kept; if you trust the layer, allow it more with --layer-ratio or --layer-holes".into()
             }
             ImageError::Fetch { .. } => "try again".into(),
             ImageError::MediaType { .. } => {

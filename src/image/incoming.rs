@@ -4,7 +4,7 @@ use oci_spec::image::{Descriptor, ImageConfiguration};
 
 use super::intake::Wanted;
 use super::store::NewImage;
-use super::{ImageError, Reference, Store, digest, manifest};
+use super::{ImageError, Reference, Store, calls, digest, manifest};
 
 /// An image of an archive or a registry, resolved.
 #[derive(Clone, Debug)]
@@ -105,7 +105,7 @@ impl Incoming {
         let mut blobs = Vec::new();
         for image in images {
             let (id, path) = (image.id(), stage.path().join(format!("config-{}", blobs.len())));
-            std::fs::write(&path, &image.config).map_err(|e| ImageError::io("write", &path, e))?;
+            calls::write_new(&path, &image.config).map_err(|e| ImageError::io("write", &path, e))?;
             blobs.push((id, path));
         }
         let new: Vec<NewImage> = images

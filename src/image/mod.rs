@@ -5,6 +5,8 @@
 pub mod archive;
 pub mod builtin;
 #[cfg(feature = "linux")]
+pub mod calls;
+#[cfg(feature = "linux")]
 pub mod changes;
 #[cfg(feature = "linux")]
 pub mod create;

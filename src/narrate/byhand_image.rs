@@ -78,6 +78,46 @@ pub(super) fn commands(op: &ImageOp) -> Vec<String> {
             format!("mount -t overlay overlay -o lowerdir={} /mnt", quote(&layers.join(":"))),
             format!("tar --numeric-owner --xattrs -c -C /mnt -f {} .", quote(path)),
         ],
+        ImageOp::CompressLayer { blob, .. } => {
+            vec![format!("gzip -n -c blobs/{} | tee layer.tar.gz | sha256sum", blob_path(blob))]
+        }
+        ImageOp::PushLayer { registry, repository, blob, .. }
+        | ImageOp::PushConfig { registry, repository, blob, .. } => {
+            let base = format!("https://{}/v2/{repository}/blobs", web(registry));
+            vec![
+                format!("curl -sI {}", quote(&format!("{base}/{blob}"))),
+                format!("curl -s -X POST -D - {}", quote(&format!("{base}/uploads/"))),
+                format!("curl -X PUT --data-binary @blobs/{} \"LOCATION&digest={blob}\"", blob_path(blob)),
+            ]
+        }
+        ImageOp::PutManifest { registry, reference, manifest, .. } => {
+            let name = reference.split_once('/').map_or(reference.as_str(), |(_, path)| path);
+            let (path, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
+            let url = format!("https://{}/v2/{path}/manifests/{tag}", web(registry));
+            let kind = "Content-Type: application/vnd.oci.image.manifest.v1+json";
+            vec![format!(
+                "curl -i -X PUT -H {} --data-binary @blobs/{} {}",
+                quote(kind),
+                blob_path(manifest),
+                quote(&url)
+            )]
+        }
+        ImageOp::SearchIndex { registry, term, limit } => {
+            let host = if registry == "docker.io" { "index.docker.io" } else { registry };
+            vec![format!("curl -s {} | jq", quote(&format!("https://{host}/v1/search?q={term}&n={limit}")))]
+        }
+        ImageOp::ReadManifest { reference, .. } => {
+            vec![format!("skopeo inspect --raw docker://{} | tee /dev/stderr | sha256sum", quote(reference))]
+        }
+        ImageOp::TryCredential { registry, user } => {
+            vec![format!("curl -i -u {} {}", quote(user), quote(&format!("https://{}/v2/", web(registry))))]
+        }
+        ImageOp::KeepCredential { config, .. } | ImageOp::ForgetCredential { config, .. } => {
+            vec![format!("jq '.auths | map_values(keys)' {}", quote(config))]
+        }
+        ImageOp::CollectGarbage { .. } => {
+            vec!["ls blobs/sha256 layers".to_owned(), "jq -r '.manifests[].digest' index.json".to_owned()]
+        }
         ImageOp::NameImages { manifests, index, .. } => {
             let mut all: Vec<String> =
                 manifests.iter().map(|m| format!("sha256sum blobs/{}", blob_path(m))).collect();
@@ -85,4 +125,9 @@ pub(super) fn commands(op: &ImageOp) -> Vec<String> {
             all
         }
     }
+}
+
+/// The host that answers for a registry: Docker Hub's has another name.
+fn web(registry: &str) -> &str {
+    if registry == "docker.io" { "registry-1.docker.io" } else { registry }
 }

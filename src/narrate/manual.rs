@@ -97,6 +97,21 @@ fn image_pages(op: &ImageOp) -> Vec<&'static str> {
         ImageOp::RemoveImage { .. } => vec!["docker-rmi(1)", "OCI image-spec: image-layout (index.json)"],
         ImageOp::SaveImages { .. } => vec!["docker-save(1)", "OCI image-spec: image-layout"],
         ImageOp::ExportTree { .. } => vec!["docker-export(1)", "kernel documentation: filesystems/overlayfs"],
+        ImageOp::CompressLayer { .. } => vec!["OCI image-spec: layer (gzip)", "gzip(1)"],
+        ImageOp::PushLayer { .. } | ImageOp::PushConfig { .. } => {
+            vec!["OCI distribution-spec: pushing blobs, mounting blobs", "docker-push(1)"]
+        }
+        ImageOp::PutManifest { .. } => vec!["OCI distribution-spec: pushing manifests", "docker-push(1)"],
+        ImageOp::SearchIndex { .. } => vec!["docker-search(1)"],
+        ImageOp::ReadManifest { .. } => {
+            vec!["OCI distribution-spec: pulling manifests", "docker-manifest-inspect(1)"]
+        }
+        ImageOp::TryCredential { .. } => {
+            vec!["OCI distribution-spec: determining support", "docker-login(1)"]
+        }
+        ImageOp::KeepCredential { .. } => vec!["docker-login(1)"],
+        ImageOp::ForgetCredential { .. } => vec!["docker-logout(1)"],
+        ImageOp::CollectGarbage { .. } => vec!["docker-image-prune(1)", "OCI image-spec: image-layout"],
     }
 }
 

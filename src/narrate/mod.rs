@@ -12,6 +12,7 @@ mod life;
 mod manual;
 #[doc(hidden)]
 pub mod samples;
+mod samples_image;
 mod text;
 mod words;
 

@@ -3,25 +3,25 @@
 
 use std::net::Ipv4Addr;
 
-use crate::plan::image::ImageOp;
+use super::samples_image::{image_edges, images, next_image};
 use crate::plan::op::{
     Arg, CapSets, CgroupVersion, DeviceRule, IdMap, Limit, MountRole, Ns, OverlayStyle, Protocol, Rlimit,
     SeccompProfile, Slot,
 };
 use crate::plan::{Op, StepId};
 
-const CONTAINER: &str = "4f1c9be2d07a4f1c9be2d07a4f1c9be2d07a4f1c9be2d07a4f1c9be2d07a1234";
-const DIR: &str = "/var/lib/glassbox/containers/4f1c9be2d07a";
+pub(super) const CONTAINER: &str = "4f1c9be2d07a4f1c9be2d07a4f1c9be2d07a4f1c9be2d07a4f1c9be2d07a1234";
+pub(super) const DIR: &str = "/var/lib/glassbox/containers/4f1c9be2d07a";
 
-fn digest(c: char) -> String {
+pub(super) fn digest(c: char) -> String {
     format!("sha256:{}", String::from(c).repeat(64))
 }
 
-fn layer(n: char) -> String {
+pub(super) fn layer(n: char) -> String {
     format!("/var/lib/glassbox/layers/{}", String::from(n).repeat(12))
 }
 
-fn s(text: &str) -> String {
+pub(super) fn s(text: &str) -> String {
     text.to_owned()
 }
 
@@ -320,153 +320,4 @@ pub fn limits() -> Vec<Limit> {
         })
     };
     std::iter::successors(Some(Limit::Memory), next).collect()
-}
-
-fn images() -> Vec<ImageOp> {
-    let first = ImageOp::OpenArchive { path: s("/tmp/app.tar") };
-    std::iter::successors(Some(first), next_image).collect()
-}
-
-/// The sample after this one, as for [`next`].
-fn next_image(op: &ImageOp) -> Option<ImageOp> {
-    let path = || s("/tmp/app.tar");
-    Some(match op {
-        ImageOp::OpenArchive { .. } => ImageOp::ReadManifests { path: path() },
-        ImageOp::ReadManifests { .. } => ImageOp::ReadConfigs { path: path() },
-        ImageOp::ReadConfigs { .. } => ImageOp::AskRegistry {
-            registry: s("docker.io"),
-            reference: s("docker.io/library/app:1"),
-            platform: s("linux/amd64"),
-        },
-        ImageOp::AskRegistry { .. } => ImageOp::FetchConfig {
-            registry: s("docker.io"),
-            reference: s("docker.io/library/app:1"),
-            platform: s("linux/amd64"),
-        },
-        ImageOp::FetchConfig { .. } => ImageOp::TakeLayer {
-            index: 2,
-            count: 3,
-            from: path(),
-            blob: digest('1'),
-            media_type: s("application/vnd.oci.image.layer.v1.tar+gzip"),
-            size: 1_234_567,
-            diff_id: digest('2'),
-            chain_id: digest('3'),
-            file: format!("/var/lib/glassbox/blobs/sha256/{}", "1".repeat(64)),
-            dir: format!("/var/lib/glassbox/layers/{}/diff", "3".repeat(64)),
-            stored: false,
-            unpacked: false,
-        },
-        ImageOp::TakeLayer { .. } => ImageOp::NameImages {
-            names: vec![s("docker.io/library/app:1")],
-            images: vec![digest('a')],
-            manifests: vec![digest('b')],
-            index: s("/var/lib/glassbox/index.json"),
-        },
-        ImageOp::NameImages { .. } => ImageOp::FreezeContainer { container: s(CONTAINER), pid: 4242 },
-        ImageOp::FreezeContainer { .. } => ImageOp::ThawContainer { container: s(CONTAINER), pid: 4242 },
-        ImageOp::ThawContainer { .. } => ImageOp::WriteLayer {
-            container: s(CONTAINER),
-            upper: format!("{DIR}/upper"),
-            lower: vec![layer('4'), layer('2')],
-        },
-        ImageOp::WriteLayer { .. } => ImageOp::ImportTar { path: path() },
-        ImageOp::ImportTar { .. } => ImageOp::StoreLayer {
-            blob: digest('1'),
-            size: 1_234_567,
-            file: format!("/var/lib/glassbox/blobs/sha256/{}", "1".repeat(64)),
-            chain_id: digest('3'),
-            dir: None,
-        },
-        ImageOp::StoreLayer { .. } => ImageOp::TagImage {
-            image: digest('a'),
-            manifest: digest('b'),
-            name: s("docker.io/library/app:2"),
-            before: None,
-            index: s("/var/lib/glassbox/index.json"),
-        },
-        ImageOp::TagImage { .. } => ImageOp::RemoveImage {
-            wanted: s("app:2"),
-            image: digest('a'),
-            names: vec![s("docker.io/library/app:2")],
-            keep: false,
-            index: s("/var/lib/glassbox/index.json"),
-        },
-        ImageOp::RemoveImage { .. } => ImageOp::SaveImages {
-            images: vec![digest('a')],
-            names: vec![s("docker.io/library/app:1")],
-            path: path(),
-            shape: s("docker-archive"),
-        },
-        ImageOp::SaveImages { .. } => ImageOp::ExportTree {
-            container: s(CONTAINER),
-            layers: vec![format!("{DIR}/upper"), layer('4')],
-            path: path(),
-        },
-        ImageOp::ExportTree { .. } => return None,
-    })
-}
-
-/// Operations on images with values at the edges.
-fn image_edges() -> Vec<Op> {
-    let stdin = || s("-");
-    let mut ops = vec![
-        ImageOp::OpenArchive { path: stdin() },
-        ImageOp::ReadManifests { path: stdin() },
-        ImageOp::ReadConfigs { path: stdin() },
-        ImageOp::NameImages {
-            names: vec![],
-            images: vec![digest('a')],
-            manifests: vec![digest('b')],
-            index: s("/i"),
-        },
-    ];
-    ops.extend([
-        ImageOp::ImportTar { path: stdin() },
-        ImageOp::StoreLayer {
-            blob: digest('1'),
-            size: 1,
-            file: s("/f"),
-            chain_id: digest('2'),
-            dir: Some(s("/d")),
-        },
-        ImageOp::TagImage {
-            image: digest('a'),
-            manifest: digest('b'),
-            name: s("docker.io/library/app:2"),
-            before: Some(digest('c')),
-            index: s("/i"),
-        },
-        ImageOp::RemoveImage {
-            wanted: s("app"),
-            image: digest('a'),
-            names: vec![],
-            keep: true,
-            index: s("/i"),
-        },
-        ImageOp::SaveImages {
-            images: vec![digest('a')],
-            names: vec![],
-            path: stdin(),
-            shape: s("oci-archive"),
-        },
-        ImageOp::ExportTree { container: s(CONTAINER), layers: vec![], path: stdin() },
-    ]);
-    for (media_type, from) in [("tar", "-"), ("tar+zstd", "/x.tar"), ("tar+gzip", "registry.example")] {
-        ops.push(ImageOp::TakeLayer {
-            index: 1,
-            count: 1,
-            from: s(from),
-            blob: digest('1'),
-            media_type: format!("application/vnd.oci.image.layer.v1.{media_type}"),
-            size: 1,
-            diff_id: digest('2'),
-            chain_id: digest('2'),
-            file: s("/f"),
-            dir: s("/d"),
-            stored: true,
-            unpacked: true,
-        });
-    }
-    ops.into_iter().map(Op::Image).collect()
 }

@@ -254,13 +254,13 @@ impl<W: Write> Console<W> {
             }
             return rows;
         }
-        let facts = lines::telling(&current.before, &current.after);
+        let (facts, all) = current.telling_facts();
         // The changes are what the run was for.
         let most = if matches!(current.step.op, Op::ReadChanges { .. }) { CHANGES } else { FACTS };
         for (n, fact) in facts.iter().take(most).enumerate() {
             rows.push(Row::Brief { margin: margin(n), line: lines::fact(fact, false), keep: 1 });
         }
-        rows.extend(self.more("story_more_facts", current.after.len(), facts.len().min(most)));
+        rows.extend(self.more("story_more_facts", all, facts.len().min(most)));
         rows
     }
 
@@ -281,6 +281,7 @@ impl<W: Write> Console<W> {
         let mut rows = Vec::new();
         if self.options.level == Level::Story {
             rows.extend(self.brief_calls(&current.calls, CALLS, false));
+            rows.extend(current.counted(&self.narrator));
         }
         rows.extend(current.life.iter().cloned());
         rows.extend(self.evidence(current));

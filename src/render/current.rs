@@ -1,6 +1,7 @@
 //! A step as it is being told, and which of its calls tell most.
 
 use super::layout::Row;
+use super::lines;
 use crate::narrate::{Line, Narrator};
 use crate::plan::image::ImageOp;
 use crate::plan::{Op, Step};
@@ -20,6 +21,9 @@ pub struct Current {
     pub life: Vec<Row>,
 }
 
+/// The key of the fact that counts system calls by name.
+const COUNTED: &str = "more system calls";
+
 impl Current {
     /// A step of which nothing is known yet.
     pub fn new(step: Step) -> Self {
@@ -33,6 +37,21 @@ impl Current {
             headed: false,
             life: vec![],
         }
+    }
+
+    /// Calls that were counted by name, where nobody wanted them one by one.
+    pub fn counted(&self, narrator: &Narrator) -> Option<Row> {
+        let fact = self.after.iter().find(|f| f.key == COUNTED)?;
+        let line = narrator.say("story_counted_calls", &[("calls", fact.value.text().into())]);
+        Some(Row::Noted { margin: String::new(), line })
+    }
+
+    /// The evidence that tells most, and how much there is; what was counted of
+    /// the calls stands with these.
+    pub fn telling_facts(&self) -> (Vec<&Fact>, usize) {
+        let mut facts = lines::telling(&self.before, &self.after);
+        facts.retain(|f| f.key != COUNTED);
+        (facts, self.after.iter().filter(|f| f.key != COUNTED).count())
     }
 
     /// What unpacking a layer counted, where it was counted.

@@ -49,7 +49,7 @@ fn each_is_told_in_both_languages() {
     let sandbox = changed();
     let tar = tar(&sandbox);
     let out = sandbox.path("out.tar").to_str().unwrap().to_owned();
-    let table: [Told<'_>; 6] = [
+    let table: [Told<'_>; 7] = [
         (
             &["commit", "one", "app"],
             &[
@@ -63,13 +63,15 @@ fn each_is_told_in_both_languages() {
         (&["export", "-o", &out, "one"], &[("Write all files as one tree", "把全部文件写成一棵树")]),
         (&["import", &tar, "made"], &[("Read the tar", "读入 tar")]),
         (&["rmi", "other"], &[("Remove the image or its name", "删除镜像或它的名字")]),
+        (&["prune", "-f"], &[("Remove what nothing leads to", "删除不可达的内容")]),
     ];
     for (args, titles) in table {
         for lang in ["en", "zh-CN"] {
             if args[0] == "rmi" {
                 sandbox.glassbox(&["tag", "app", "other"]).expect(0);
             }
-            let all = [&["--lang", lang, args[0], "--trace=full"], &args[1..]].concat();
+            let command: &[&str] = if args[0] == "prune" { &["image", "prune"] } else { &args[..1] };
+            let all = [&["--lang", lang], command, &["--trace=full"], &args[1..]].concat();
             let ran = sandbox.glassbox(&all).expect(0);
             for (en, zh) in titles {
                 let title = if lang == "en" { en } else { zh };
@@ -94,21 +96,23 @@ fn what_fails_or_is_killed_at_any_step_leaves_nothing() {
     // Another layer than that of `before`.
     let commit = ["commit", "-c", "LABEL a=b", "one", "new"];
     let import = ["import", "-c", "LABEL a=b", &tar, "new"];
-    let table: [(&[&str], &[&str]); 4] = [
+    let table: [(&[&str], &[&str]); 5] = [
         (&commit, &["image.write-layer", "image.store-layer", "image.name-images"]),
         (&import, &["image.import-tar", "image.store-layer", "image.name-images"]),
         (&["tag", "before", "new"], &["image.tag-image"]),
         (&["rmi", "before"], &["image.remove-image-1"]),
+        (&["image", "prune", "-af"], &["image.remove-image-1"]),
     ];
     let before = content(&sandbox.store());
     for (args, steps) in table {
         for step in steps {
-            let ran = sandbox.glassbox(&[&args[..1], &["--fail", step], &args[1..]].concat());
+            let at = args.iter().position(|a| *a == "prune").map_or(1, |n| n + 1);
+            let ran = sandbox.glassbox(&[&args[..at], &["--fail", step], &args[at..]].concat());
             assert_eq!(ran.status, 1, "{args:?} {step}: {}", ran.err);
             assert!(ran.err.contains(&format!("(at {step})")), "{}", ran.err);
             assert_eq!(content(&sandbox.store()), before, "{args:?}, after a failure at {step}");
             assert_eq!(sandbox.host().receipts, BTreeSet::new(), "{args:?}, after a failure at {step}");
-            sandbox.glassbox(&[&args[..1], &["--kill-at", step], &args[1..]].concat()).expect(137);
+            sandbox.glassbox(&[&args[..at], &["--kill-at", step], &args[at..]].concat()).expect(137);
             sandbox.glassbox(&["system", "repair"]).expect(0);
             assert_eq!(content(&sandbox.store()), before, "{args:?}, after a kill at {step}");
             assert_eq!(sandbox.host().receipts, BTreeSet::new(), "{args:?}, after a kill at {step}");

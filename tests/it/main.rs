@@ -12,6 +12,7 @@ mod fault_store;
 mod image_actions;
 mod image_archives;
 mod image_commands;
+mod image_edges;
 mod image_load;
 mod image_store;
 mod lessons;

@@ -6,6 +6,7 @@ use super::super::action::ActionArgs;
 use super::super::bars::Place;
 use super::super::context::Context;
 use super::super::error::CliError;
+use super::super::tracing::TraceArgs;
 use super::super::{output, setup};
 use super::transfer::{Ended, client, pull};
 use super::{FromArgs, say, status};
@@ -33,7 +34,15 @@ pub enum Found {
 }
 
 /// Makes the image of a `run` be here, as the policy wants it.
-pub fn ensure(context: &Context, image: &str, policy: Policy, from: &FromArgs) -> Result<Found, CliError> {
+/// A pull is told as the run is, on the screen: a recording is of one of the two,
+/// the run.
+pub fn ensure(
+    context: &Context,
+    image: &str,
+    policy: Policy,
+    from: &FromArgs,
+    trace: &TraceArgs,
+) -> Result<Found, CliError> {
     let store = Store::open(&context.root);
     // The image stays until the record says that a container needs it.
     let here = || -> Result<Found, CliError> {
@@ -69,11 +78,10 @@ pub fn ensure(context: &Context, image: &str, policy: Policy, from: &FromArgs) -
     if missing.is_some() {
         say(Place::Stderr, &format!("Unable to find image '{}' locally", reference.familiar()))?;
     }
-    let watching = ActionArgs::default().watching(context)?;
+    let watching = ActionArgs::of(trace.unrecorded()).watching(context)?;
     let client = client(context, from, &watching);
-    let platform = from.platform()?;
     let references = [reference.clone()];
-    match pull(context, watching, &client, &references, &platform, Place::Stderr)? {
+    match pull(context, watching, &client, &references, from, Place::Stderr)? {
         Ended::Done { changed } => {
             say(Place::Stderr, &status(changed, &reference.familiar()))?;
             here()

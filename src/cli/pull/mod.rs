@@ -4,6 +4,7 @@ mod ensure;
 mod transfer;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -11,14 +12,17 @@ use super::action::{self, ActionArgs};
 use super::bars::Place;
 use super::context::Context;
 use super::error::CliError;
+use super::limits::LimitArgs;
 use super::output;
 use super::registry::{self, RegistryArgs};
 use super::tracing::Watching;
 use crate::image::Reference;
 use crate::image::manifest::{ManifestError, Platform};
 use crate::image::reference::DEFAULT_TAG;
+use crate::image::registry::Client;
+use crate::kernel::linux::images::Asking;
 use crate::kernel::model::{Console, ModelKernel, STORE, World};
-use crate::plan::image;
+use crate::plan::{Plan, image};
 pub use ensure::{Found, Policy, ensure};
 use transfer::{Ended, all_tags, client, pull};
 
@@ -48,6 +52,8 @@ pub struct FromArgs {
     platform: Option<String>,
     #[command(flatten)]
     registry: RegistryArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// Runs the command.
@@ -72,7 +78,7 @@ pub fn run(context: &Context, args: &PullArgs) -> Result<u8, CliError> {
         let reference = named.or_latest();
         (vec![reference.clone()], reference)
     };
-    match pull(context, watching, &client, &references, &platform, place)? {
+    match pull(context, watching, &client, &references, &args.from, place)? {
         Ended::Failed(status) => Ok(status),
         Ended::Done { changed } => {
             say(place, &status(changed, &what.familiar()))?;
@@ -90,6 +96,22 @@ impl FromArgs {
             CliError::new(format!("cannot use --platform: {error}")).hint(error.hint())
         })
     }
+}
+
+/// What `plan pull` shows: the registry is asked, and nothing is fetched or stored.
+pub fn foresee(context: &Context, image: &str, from: &FromArgs) -> Result<Plan, CliError> {
+    registry::not_modelled(context, "ask")?;
+    let reference = registry::reference(image)?.or_latest();
+    let platform = from.platform()?.to_string();
+    let client = Arc::new(Client::new(registry::options(context, &from.registry)));
+    let id = action::id(context)?;
+    let first = image::ask_registry(&id, reference.domain(), &reference.to_string(), &platform);
+    action::foresee(
+        context,
+        first,
+        |images| images.asking = Some(Asking::new(client)),
+        |arriving| image::take_in(&id, reference.domain(), &context.root, arriving),
+    )
 }
 
 /// The modelled registry has one image.

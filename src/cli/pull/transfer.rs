@@ -46,9 +46,10 @@ pub fn pull(
     watching: Watching,
     client: &Arc<Client>,
     references: &[Reference],
-    platform: &Platform,
+    from: &FromArgs,
     place: Place,
 ) -> Result<Ended, CliError> {
+    let (platform, limits) = (&from.platform()?, from.limits.limits(context)?);
     let store = Store::open(&context.root);
     let mut under = Vec::new();
     for reference in references {
@@ -70,6 +71,7 @@ pub fn pull(
     let ask = |r: &Reference| image::ask_registry(&id, r.domain(), &r.to_string(), &wanted);
     let first = ask(&first.reference);
     let mut kernel = action::kernel(context, &watching);
+    kernel.images().limits = limits;
     kernel.images().asking = Some(Asking::new(client.clone()));
     // Bars and a story on one screen would write over each other.
     let rows = if watching.watch() == Watch::Off { place } else { Place::Nowhere };

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::table::Table;
 use super::{Blobs, Candidate, start};
 use crate::image::layers::Compression;
-use crate::image::manifest::{MAX_CONFIG, OCI_CONFIG, OCI_MANIFEST};
+use crate::image::manifest::{DOCKER_CONFIG, DOCKER_MANIFEST, MAX_CONFIG, OCI_CONFIG, OCI_MANIFEST};
 use crate::image::{ImageError, Incoming, Reference, digest, manifest};
 
 #[derive(Deserialize)]
@@ -73,14 +73,11 @@ pub(super) fn resolve(
         layers.push(Descriptor::new(compression.layer_media_type().into(), place.size, parsed));
         blobs.insert(name, place.clone());
     }
-    let made = make_manifest(&digest::of_bytes(&config), config.len(), &layers);
-    let incoming = Incoming::new(
-        &candidate.config,
-        candidate.references,
-        (made, OCI_MANIFEST.to_owned()),
-        config,
-        layers,
-    );
+    // OCI's manifest has a layer at least; Docker's may have none.
+    let types = if layers.is_empty() { (DOCKER_MANIFEST, DOCKER_CONFIG) } else { (OCI_MANIFEST, OCI_CONFIG) };
+    let made = make_manifest(types, &digest::of_bytes(&config), config.len(), &layers);
+    let incoming =
+        Incoming::new(&candidate.config, candidate.references, (made, types.0.to_owned()), config, layers);
     let incoming = incoming.map_err(|reason| table.bad(&reason))?;
     Ok(Incoming { made: true, ..incoming })
 }
@@ -99,11 +96,11 @@ fn sniff(place: &super::table::Place, table: &Table) -> Result<Compression, Imag
     Ok(Compression::sniff(&first))
 }
 
-fn make_manifest(config: &str, size: usize, layers: &[Descriptor]) -> Vec<u8> {
+fn make_manifest(types: (&str, &str), config: &str, size: usize, layers: &[Descriptor]) -> Vec<u8> {
     let manifest = serde_json::json!({
         "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": {"mediaType": OCI_CONFIG, "digest": config, "size": size},
+        "mediaType": types.0,
+        "config": {"mediaType": types.1, "digest": config, "size": size},
         "layers": layers
             .iter()
             .map(|l| serde_json::json!({

@@ -23,7 +23,7 @@ use oci_spec::image::Descriptor;
 use crate::image::intake::BlobSource;
 use crate::image::manifest::Chosen;
 use crate::image::{ImageError, Incoming, Reference, Store};
-pub use start::sniff;
+pub use start::{is_tar, looks_like, sniff};
 use table::{Place, Table};
 
 type Blobs = BTreeMap<String, Place>;

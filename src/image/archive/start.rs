@@ -42,9 +42,31 @@ pub fn begin<'a>(input: impl Read + 'a, name: &str) -> Result<Box<dyn Read + 'a>
         _ => no(&format!("it cannot be decompressed: {}", quoted(&e.to_string()))),
     })?;
     if !is_tar(&block) {
-        return Err(no("it is no tar file"));
+        return Err(no(&format!("it is no tar file, but {}", looks_like(&block))));
     }
     Ok(Box::new(BufReader::with_capacity(256 << 10, std::io::Cursor::new(block).chain(tar))))
+}
+
+/// What a file that is no tar begins like, for a message.
+pub fn looks_like(start: &[u8]) -> &'static str {
+    let text = std::str::from_utf8(start).or_else(|e| std::str::from_utf8(&start[..e.valid_up_to()]));
+    let printable = |t: &str| t.chars().all(|c| !c.is_control() || c.is_whitespace());
+    match start {
+        [] => "empty",
+        [0x7f, b'E', b'L', b'F', ..] => "a program (ELF)",
+        [0x1f, 0x8b, ..] => "gzip once more: decompress it first",
+        [b'h', b's', b'q', b's', ..] => "a squashfs file system: unpack it first (unsquashfs)",
+        [b'0', b'7', b'0', b'7', b'0', ..] => "a cpio archive: unpack it first",
+        [b'!', b'<', b'a', b'r', b'c', b'h', b'>', ..] => "an ar archive, such as a Debian package",
+        [0x89, b'P', b'N', b'G', ..] | [0xff, 0xd8, 0xff, ..] => "a picture",
+        [b'%', b'P', b'D', b'F', ..] => "a PDF",
+        [b'{' | b'[', ..] if text.is_ok_and(printable) => "JSON text",
+        [b'<', ..] if text.is_ok_and(printable) => "HTML or XML: perhaps the page of an error",
+        [b'#', b'!', ..] => "a script",
+        _ if start.len() > 8 && text.is_ok_and(|t| t.len() + 4 > start.len() && printable(t)) => "text",
+        _ if start.len() < 512 => "shorter than one block of a tar",
+        _ => "of a kind that is not known here",
+    }
 }
 
 /// The first block is a header with a right checksum.

@@ -17,7 +17,7 @@ use crate::image::digest::Hashing;
 use crate::image::error::quoted;
 use crate::image::layers::name;
 use crate::image::store::Staging;
-use crate::image::{ImageError, Store, digest};
+use crate::image::{ImageError, Store, calls, digest};
 
 /// Headers of one archive; as for layers.
 const MAX_ENTRIES: u64 = 1_000_000;
@@ -152,8 +152,8 @@ impl Table {
     }
 
     fn keep(&self, entry: &mut impl Read, to: PathBuf, size: u64) -> Result<Place, ImageError> {
-        let open = File::options().read(true).write(true).create_new(true).open(&to);
-        let mut out = Hashing::new(open.map_err(|e| ImageError::io("create", &to, e))?);
+        let made = calls::create(&to, 0o666).map_err(|e| ImageError::io("create", &to, e))?;
+        let mut out = Hashing::new(calls::Written(made));
         let mut buf = vec![0; 256 << 10];
         loop {
             match entry.read(&mut buf).map_err(|e| self.stream(&e))? {
@@ -165,6 +165,8 @@ impl Table {
         if bytes != size {
             return Err(self.bad("it ends in the middle (truncated)"));
         }
+        drop(file);
+        let file = File::open(&to).map_err(|e| ImageError::io("open", &to, e))?;
         Ok(Place { file: Arc::new(file), offset: 0, size, digest: Some(digest), staged: Some(to) })
     }
 

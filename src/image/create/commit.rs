@@ -1,6 +1,5 @@
 //! `commit`: a container's writable layer becomes the top layer of a new image.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -10,7 +9,7 @@ use super::instruction::{self, Config};
 use crate::image::digest::Hashing;
 use crate::image::layers::write::{self, Written};
 use crate::image::union::Stack;
-use crate::image::{Image, ImageError};
+use crate::image::{Image, ImageError, calls};
 use crate::spec::Requested;
 
 /// Media type of a layer made here.
@@ -35,8 +34,8 @@ pub struct NewLayer {
 /// When something cannot be read, or the tar not be written.
 pub fn write_layer(layers: &[PathBuf], to: &Path) -> Result<NewLayer, ImageError> {
     let stack = Stack::open(layers)?;
-    let file = File::create_new(to).map_err(|e| ImageError::io("create", to, e))?;
-    let mut out = Hashing::new(file);
+    let file = calls::create(to, 0o666).map_err(|e| ImageError::io("create", to, e))?;
+    let mut out = Hashing::new(calls::Written(file));
     let written = write::layer(&stack, &mut out)?;
     let (_, digest, size) = out.finish();
     Ok(NewLayer { path: to.to_owned(), digest, size, written })

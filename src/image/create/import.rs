@@ -2,17 +2,17 @@
 //! once: hashed, kept, decompressed, hashed again and unpacked on the way.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::describe::{Described, History, LayerRef, describe};
 use super::instruction::{self, Config};
-use crate::image::ImageError;
-use crate::image::archive::sniff;
+use crate::image::archive::{is_tar, looks_like, sniff};
 use crate::image::digest::Hashing;
 use crate::image::layers::{self, Compression, Declared, Limits};
+use crate::image::{ImageError, calls};
 
 /// What to make.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub struct Taken {
     pub blob: PathBuf,
     /// The staged directory with the tree as `diff`.
     pub place: PathBuf,
+    /// Bytes of its files.
+    pub size: u64,
 }
 
 /// Reads a tar, plain, gzip or zstd, into a staging directory: hashed, kept, and
@@ -45,12 +47,18 @@ pub struct Taken {
 ///
 /// # Errors
 /// [`ImageError::NotAnArchive`], those of unpacking.
-pub fn read_tar(stage: &Path, input: impl Read, name: &str, size: Option<u64>) -> Result<Taken, ImageError> {
+pub fn read_tar(
+    stage: &Path,
+    input: impl Read,
+    name: &str,
+    size: Option<u64>,
+    limits: &Limits,
+) -> Result<Taken, ImageError> {
     let (start, compression) = sniff(input, name)?;
     let (blob, place) = (stage.join("blob"), stage.join("layer"));
-    std::fs::create_dir(&place).map_err(|e| ImageError::io("mkdir", &place, e))?;
-    let layer = take(start, compression, &blob, &place, name, size)?;
-    Ok(Taken { layer, blob, place })
+    calls::mkdir(&place, 0o777).map_err(|e| ImageError::io("mkdir", &place, e))?;
+    let (layer, size) = take(start, compression, &blob, &place, (name, size), limits)?;
+    Ok(Taken { layer, blob, place, size })
 }
 
 /// The config and the manifest of an imported image.
@@ -75,12 +83,12 @@ fn take(
     compression: Compression,
     blob: &Path,
     place: &Path,
-    name: &str,
-    known: Option<u64>,
-) -> Result<LayerRef, ImageError> {
-    let file = File::create_new(blob).map_err(|e| ImageError::io("create", blob, e))?;
+    (name, known): (&str, Option<u64>),
+    limits: &Limits,
+) -> Result<(LayerRef, u64), ImageError> {
+    let file = calls::create(blob, 0o666).map_err(|e| ImageError::io("create", blob, e))?;
     let mut raw = Hashing::new(Tee { input, file });
-    let mut limits = Limits::default();
+    let mut limits = *limits;
     if known.is_none() {
         limits.floor = u64::MAX;
     }
@@ -92,7 +100,10 @@ fn take(
         name_whiteouts: 0,
     };
     let mut tar = Hashing::new(layers::decompress(compression, &mut raw));
-    layers::unpack_tar(BufReader::with_capacity(256 << 10, &mut tar), &declared, &place.join("diff"))?;
+    let first = first_block(&mut tar, compression, name)?;
+    let whole = io::Cursor::new(first).chain(&mut tar);
+    let unpacked =
+        layers::unpack_tar(BufReader::with_capacity(256 << 10, whole), &declared, &place.join("diff"))?;
     // What stands behind the end of the tar belongs to the blob.
     let rest = |e| ImageError::io("read", name, e);
     io::copy(&mut tar, &mut io::sink()).map_err(rest)?;
@@ -100,10 +111,31 @@ fn take(
     io::copy(&mut raw, &mut io::sink()).map_err(rest)?;
     let (_, digest, size) = raw.finish();
     let media_type = compression.layer_media_type().to_owned();
-    Ok(LayerRef { media_type, digest, size, diff_id })
+    let layer = LayerRef { media_type, digest, size, diff_id };
+    Ok((layer, unpacked.size))
 }
 
 /// Keeps what is read in a file.
+/// The first block of a tar, or a word on what it is instead.
+fn first_block(tar: &mut impl Read, compression: Compression, name: &str) -> Result<Vec<u8>, ImageError> {
+    let no = |reason: String| ImageError::NotATar { name: name.to_owned(), reason };
+    let mut block = Vec::new();
+    tar.take(512).read_to_end(&mut block).map_err(|e| match (e.raw_os_error(), compression) {
+        (Some(_), _) => ImageError::io("read", name, e),
+        (None, Compression::Plain) => ImageError::io("read", name, e),
+        (None, Compression::Gzip) => no("it begins like gzip, and cannot be decompressed".to_owned()),
+        (None, Compression::Zstd) => no("it begins like zstd, and cannot be decompressed".to_owned()),
+    })?;
+    // An empty tar is zeros only.
+    if block.len() == 512 && (is_tar(&block) || block.iter().all(|b| *b == 0)) {
+        return Ok(block);
+    }
+    Err(no(match compression {
+        Compression::Plain => format!("it is {}", looks_like(&block)),
+        _ => format!("what is compressed in it is {}", looks_like(&block)),
+    }))
+}
+
 struct Tee<R> {
     input: R,
     file: File,
@@ -112,7 +144,7 @@ struct Tee<R> {
 impl<R: Read> Read for Tee<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.input.read(buf)?;
-        self.file.write_all(&buf[..n])?;
+        calls::write_all(&self.file, &buf[..n])?;
         Ok(n)
     }
 }
@@ -141,7 +173,7 @@ mod tests {
         let mut ids = Vec::new();
         for bytes in [tar.clone(), gzip(&tar), zstd(&tar)] {
             let place = tempfile::tempdir().unwrap();
-            let taken = read_tar(place.path(), &bytes[..], "x.tar", None).unwrap();
+            let taken = read_tar(place.path(), &bytes[..], "x.tar", None, &Limits::default()).unwrap();
             assert_eq!(std::fs::read_to_string(taken.place.join("diff/f")).unwrap(), "x");
             assert_eq!(std::fs::read(&taken.blob).unwrap(), bytes);
             assert_eq!(taken.layer.digest, crate::image::digest::of_bytes(&bytes));
@@ -167,7 +199,7 @@ mod tests {
             ("cut", cut),
         ] {
             let place = tempfile::tempdir().unwrap();
-            assert!(read_tar(place.path(), &bytes[..], "x", None).is_err(), "{what}");
+            assert!(read_tar(place.path(), &bytes[..], "x", None, &Limits::default()).is_err(), "{what}");
             assert!(!place.path().join("layer/diff").exists(), "{what}");
         }
         let mut bad = wanted();

@@ -1,7 +1,6 @@
 //! The first stage: a blob's bytes from their source, hashed and stored on the
 //! way, and handed on.
 
-use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +10,7 @@ use oci_spec::image::Descriptor;
 use super::BlobSource;
 use super::pipe::{BUFFER, Writer};
 use crate::image::ImageError;
+use crate::image::calls;
 use crate::image::digest::Hashing;
 use crate::image::error::quoted;
 
@@ -41,8 +41,8 @@ impl Fetch<'_> {
     /// Reads all of it. A reader that has seen enough does not end it: the
     /// digest is over the whole blob.
     pub fn run(&self, writer: Writer, progress: &dyn Fn(u64)) -> Result<Fetched, ImageError> {
-        let mut file = match self.to {
-            Some(to) => Some(File::create_new(to).map_err(|e| ImageError::io("create", to, e))?),
+        let file = match self.to {
+            Some(to) => Some(calls::create(to, 0o666).map_err(|e| ImageError::io("create", to, e))?),
             None => None,
         };
         let mut hash = Hashing::new(std::io::sink());
@@ -68,8 +68,8 @@ impl Fetch<'_> {
             if self.hash {
                 let _ = hash.write(&buffer[..n]);
             }
-            if let (Some(file), Some(to)) = (&mut file, self.to) {
-                file.write_all(&buffer[..n]).map_err(|e| ImageError::io("write", to, e))?;
+            if let (Some(file), Some(to)) = (&file, self.to) {
+                calls::write_all(file, &buffer[..n]).map_err(|e| ImageError::io("write", to, e))?;
             }
             at += n as u64;
             progress(at);

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::fetch::{Fetch, Fetched};
 use super::pipe::{Reader, Writer, pipe};
 use super::{BlobSource, Options, Outcome, Progress, State, Wanted};
+use crate::image::calls::Tape;
 use crate::image::layers::{self, Compression, Declared, Limits, Unpacked};
 use crate::image::store::Staging;
 use crate::image::{ImageError, Store, digest};
@@ -49,7 +50,11 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, ImageError> {
     let source: &dyn BlobSource = if blob_there { &stored } else { job.source };
     let unpacked = stages(job, source, copy.as_deref(), dest.as_deref(), given.is_some(), &mut outcome)?;
     outcome.micros = micros(started);
+    let size = dest.is_some().then_some(unpacked.size);
     publish(job, &place, given.or(copy), dest)?;
+    if let Some(size) = size {
+        layers::size::note(&tree, size)?;
+    }
     outcome.unpacked = job.options.unpack.then_some(unpacked).filter(|_| !tree_there);
     job.progress.layer(job.index, State::Done);
     Ok(outcome)
@@ -88,9 +93,11 @@ fn stages(
     };
     let (to_next, from_fetch) = pipe();
     std::thread::scope(|scope| {
-        let fetching = scope.spawn(|| {
+        let tape = Tape::here();
+        let (fetch, shown) = (&fetch, &shown);
+        let fetching = scope.spawn(move || {
             let began = Instant::now();
-            fetch.run(to_next, &shown).map(|fetched| (fetched, micros(began)))
+            tape.listen(|| fetch.run(to_next, shown)).map(|fetched| (fetched, micros(began)))
         });
         let (tar, decompressing) =
             if plain {
@@ -104,7 +111,7 @@ fn stages(
                     })),
                 )
             };
-        let limits = Limits::for_blob(wanted.blob.size());
+        let limits = Limits { blob_size: Some(wanted.blob.size()), ..job.options.limits };
         let layer = Declared {
             blob: Path::new(&name),
             size: wanted.blob.size(),

@@ -25,7 +25,7 @@ use oci_spec::image::Descriptor;
 pub use pool::Intake;
 
 use crate::image::ImageError;
-use crate::image::layers::Unpacked;
+use crate::image::layers::{Limits, Unpacked};
 
 /// Where blobs come from: an archive on disk, or a registry.
 pub trait BlobSource: Send + Sync {
@@ -71,12 +71,14 @@ pub struct Options {
     pub lanes: usize,
     /// How many whiteouts of a layer to name in [`Unpacked::converted`]; 0 for none.
     pub name_whiteouts: usize,
+    /// How far a layer may grow; its blob's size is that of its descriptor.
+    pub limits: Limits,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Options { unpack: true, lanes: (cores + 1).clamp(2, 4), name_whiteouts: 0 }
+        Options { unpack: true, lanes: (cores + 1).clamp(2, 4), name_whiteouts: 0, limits: Limits::default() }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::layer::{self, Job, same_blob};
 use super::{BlobSource, Options, Outcome, Progress, Wanted};
+use crate::image::calls::{Tape, Taped};
 use crate::image::store::Staging;
 use crate::image::{ImageError, Store};
 
@@ -23,6 +24,8 @@ struct Shared {
     source: Arc<dyn BlobSource>,
     options: Options,
     progress: Arc<dyn Progress>,
+    /// For each layer what taking it in did, where whoever began this listens.
+    tapes: Vec<Tape>,
     stop: AtomicBool,
     slots: Mutex<Vec<Slot>>,
     changed: Condvar,
@@ -51,6 +54,7 @@ impl Intake {
         let shared = Arc::new(Shared {
             store: store.clone(),
             stage,
+            tapes: layers.iter().map(|_| Tape::here().another()).collect(),
             slots: Mutex::new(layers.iter().map(|_| Slot::Waiting).collect()),
             layers,
             source,
@@ -99,6 +103,11 @@ impl Intake {
         let found = self.shared.changed.wait_timeout_while(self.shared.slots(), most, waiting);
         let timed_out = found.map_or_else(|e| e.into_inner().1, |f| f.1).timed_out();
         (!timed_out).then(|| self.wait(index))
+    }
+
+    /// The calls that taking a layer (0 is the lowest) in has made so far.
+    pub fn taped(&self, index: usize) -> Taped {
+        self.shared.tapes.get(index).map(Tape::take).unwrap_or_default()
     }
 
     /// The layers, lowest first.
@@ -196,7 +205,7 @@ impl Shared {
             progress: &*self.progress,
             stop: &self.stop,
         };
-        report.result = layer::run(&job);
+        report.result = self.tapes[index].listen(|| layer::run(&job));
     }
 
     fn give_up(&self) {

@@ -246,7 +246,7 @@ fn a_cancelled_intake_ends_and_leaves_nothing() {
         &store,
         wanted,
         Arc::new(source.clone()),
-        Options { unpack: false, lanes: 1, name_whiteouts: 0 },
+        Options { unpack: false, lanes: 1, ..Options::default() },
         Quiet::shared(),
     )
     .unwrap();

@@ -2,8 +2,7 @@
 //! devices, and the marks that hide what layers below have.
 
 use std::fs::File;
-use std::io::{BufRead, Write};
-use std::os::unix::fs::FileExt;
+use std::io::BufRead;
 
 use rustix::fs::{FileType, Stat, Timestamps};
 use rustix::io::Errno;
@@ -12,8 +11,9 @@ use super::Limits;
 use super::members::{Kind, Member, Members, Meta};
 use super::name::{self, Mark, Name};
 use super::stream::Broken;
-use super::tree::{Dir, Fault, Tree, write_fault};
+use super::tree::{Dir, Fault, Tree};
 use super::unpack::{Converted, Hidden, Unpacked};
+use crate::image::calls;
 use crate::image::error::printable;
 
 /// The tree so far, and what was done.
@@ -163,14 +163,15 @@ impl Applied {
         member: &Member,
         file: &mut File,
     ) -> Result<(), Trouble> {
-        let fault = |e: std::io::Error| Trouble::Fault(write_fault(&e));
+        self.done.size = self.done.size.saturating_add(member.size);
+        let fault = |e: Errno| Trouble::Fault(Fault::Call("write", e));
         let Some(map) = &member.sparse else {
             self.done.file_bytes += member.size;
-            return members.content(member, |_, chunk| file.write_all(chunk).map_err(fault));
+            return members.content(member, |_, chunk| calls::write_all(&*file, chunk).map_err(fault));
         };
-        members.content(member, |at, chunk| file.write_all_at(chunk, at).map_err(fault))?;
+        members.content(member, |at, chunk| calls::pwrite_all(&*file, chunk, at).map_err(fault))?;
         self.done.file_bytes += member.size - map.holes();
-        file.set_len(member.size).map_err(fault)
+        calls::ftruncate(&*file, member.size).map_err(fault)
     }
 
     fn hard_link(&mut self, member: &Member, dir: &Dir, leaf: &[u8]) -> Result<(), Trouble> {

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use super::window::{HEADER, Held, Peeked, window};
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
@@ -63,25 +64,29 @@ pub fn open<'a, R: Read + 'a>(compression: Compression, input: R) -> Box<dyn Rea
     match compression {
         Compression::Plain => Box::new(input),
         Compression::Gzip => Box::new(MultiGzDecoder::new(input)),
-        Compression::Zstd => Box::new(Zstd { input, frame: FrameDecoder::new(), inside: false }),
+        Compression::Zstd => {
+            Box::new(Zstd { input: Peeked::new(input), frame: FrameDecoder::new(), held: None })
+        }
     }
 }
 
 struct Zstd<R: BufRead> {
-    input: R,
+    input: Peeked<R>,
     frame: FrameDecoder,
-    inside: bool,
+    /// Inside a frame: the memory that its window may take.
+    held: Option<Held>,
 }
 
 impl<R: BufRead> Read for Zstd<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         while !buf.is_empty() {
-            if !self.inside {
+            if self.held.is_none() {
                 if self.input.fill_buf()?.is_empty() {
                     return Ok(0);
                 }
+                let held = Held::window(window(self.input.peek(HEADER)?))?;
                 match self.frame.init(&mut self.input) {
-                    Ok(()) => self.inside = true,
+                    Ok(()) => self.held = Some(held),
                     Err(error) => skip_frame(&error, &mut self.input)?,
                 }
                 continue;
@@ -99,7 +104,7 @@ impl<R: BufRead> Read for Zstd<R> {
                 if stored.is_some() && stored != self.frame.get_calculated_checksum() {
                     return Err(io::Error::new(io::ErrorKind::InvalidData, "zstd: checksum mismatch"));
                 }
-                self.inside = false;
+                self.held = None;
             }
         }
         Ok(0)

@@ -16,6 +16,7 @@ mod stream;
 mod tree;
 mod unpack;
 mod verify;
+mod window;
 pub mod write;
 
 pub use decompress::{Compression, open as decompress};

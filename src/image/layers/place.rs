@@ -5,11 +5,11 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, CWD, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::{self, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::remove_tree;
-use crate::image::ImageError;
+use crate::image::{ImageError, calls};
 
 const PREFIX: &str = ".unpack-";
 
@@ -28,7 +28,7 @@ impl Place {
         let mut place = Place { temp: PathBuf::new(), made: Vec::new(), settled: false, _lock: None };
         let missing: Vec<&Path> = parent.ancestors().take_while(|p| !p.exists()).collect();
         for dir in missing.into_iter().rev() {
-            match fs::mkdir(dir, Mode::RWXU) {
+            match calls::mkdir(dir, 0o700) {
                 Ok(()) => place.made.push(dir.to_owned()),
                 Err(Errno::EXIST) => {}
                 Err(e) => return Err(ImageError::io("mkdir", dir, e)),
@@ -37,26 +37,22 @@ impl Place {
         // A sweeper looks only while it holds the parent's lock: it never sees
         // a new place that is not locked yet.
         let _parent = lock(parent, FlockOperation::LockExclusive)?;
-        let temp = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .tempdir_in(parent)
-            .map_err(|e| ImageError::io("mkdir in", parent, e))?;
-        place.temp = temp.keep();
+        place.temp =
+            calls::temporary_dir(PREFIX, parent).map_err(|e| ImageError::io("mkdir in", parent, e))?;
         place._lock = Some(lock(&place.temp, FlockOperation::LockExclusive)?);
         Ok(place)
     }
 
     /// A handle of it.
     pub fn open(&self) -> Result<OwnedFd, ImageError> {
-        fs::chmod(&self.temp, Mode::from_raw_mode(0o755))
-            .map_err(|e| ImageError::io("chmod", &self.temp, e))?;
+        calls::chmod(&self.temp, 0o755).map_err(|e| ImageError::io("chmod", &self.temp, e))?;
         fs::open(&self.temp, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .map_err(|e| ImageError::io("open", &self.temp, e))
     }
 
     /// Whether this tree became `dest`; another one may have won.
     pub fn settle(mut self, dest: &Path) -> Result<bool, ImageError> {
-        match fs::renameat_with(CWD, &self.temp, CWD, dest, RenameFlags::NOREPLACE) {
+        match calls::rename_new(&self.temp, dest) {
             Ok(()) => {
                 self.settled = true;
                 Ok(true)
@@ -77,7 +73,7 @@ impl Drop for Place {
             let _ = remove_tree(&self.temp);
         }
         for dir in self.made.iter().rev() {
-            let _ = fs::rmdir(dir);
+            let _ = calls::rmdir(dir);
         }
     }
 }
@@ -100,7 +96,7 @@ pub fn sweep_unfinished(dest: &Path) -> Result<(), ImageError> {
         }
     }
     drop(held);
-    let _ = fs::rmdir(parent);
+    let _ = calls::rmdir(parent);
     Ok(())
 }
 

@@ -5,10 +5,10 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{self, AtFlags, CWD, Dir, Mode, OFlags, RenameFlags};
+use rustix::fs::{self, AtFlags, CWD, Dir, Mode, OFlags};
 use rustix::io::{Errno, Result};
 
-use crate::image::ImageError;
+use crate::image::{ImageError, calls};
 
 /// Removes a file or a tree. A missing one is no error. Symbolic links are
 /// removed, never followed.
@@ -39,17 +39,17 @@ pub(super) fn remove_at(parent: BorrowedFd<'_>, leaf: &CStr) -> Result<()> {
             }
         }
     }
-    fs::unlinkat(parent, leaf, AtFlags::REMOVEDIR)
+    calls::unlinkat(parent, leaf, true)
 }
 
 /// Removes it unless it is a directory with something in it.
 fn is_tree(parent: BorrowedFd<'_>, leaf: &CStr) -> Result<bool> {
-    match fs::unlinkat(parent, leaf, AtFlags::empty()) {
+    match calls::unlinkat(parent, leaf, false) {
         Ok(()) | Err(Errno::NOENT) => return Ok(false),
         Err(Errno::ISDIR | Errno::PERM) => {}
         Err(e) => return Err(e),
     }
-    match fs::unlinkat(parent, leaf, AtFlags::REMOVEDIR) {
+    match calls::unlinkat(parent, leaf, true) {
         Ok(()) | Err(Errno::NOENT) => Ok(false),
         Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(true),
         Err(e) => Err(e),
@@ -66,14 +66,14 @@ fn lift(top: BorrowedFd<'_>, leaf: &CStr, counter: &mut u64) -> Result<()> {
         loop {
             *counter += 1;
             let free = format!(".lifted-{counter}");
-            match fs::renameat_with(&dir, child.as_c_str(), top, free.as_str(), RenameFlags::NOREPLACE) {
+            match calls::renameat_new(&dir, &child, top, &free) {
                 Ok(()) => break,
                 Err(Errno::EXIST) => {}
                 Err(e) => return Err(e),
             }
         }
     }
-    fs::unlinkat(top, leaf, AtFlags::REMOVEDIR)
+    calls::unlinkat(top, leaf, true)
 }
 
 fn open_dir(parent: BorrowedFd<'_>, leaf: &CStr) -> Result<OwnedFd> {
@@ -85,7 +85,7 @@ fn open_dir(parent: BorrowedFd<'_>, leaf: &CStr) -> Result<OwnedFd> {
         fs::Access::READ_OK | fs::Access::WRITE_OK | fs::Access::EXEC_OK,
         AtFlags::EACCESS,
     ) {
-        fs::chmodat(parent, leaf, Mode::RWXU, AtFlags::empty())?;
+        calls::fchmodat(parent, leaf.to_bytes(), 0o700)?;
     }
     fs::openat(parent, leaf, flags, Mode::empty())
 }

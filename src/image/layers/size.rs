@@ -7,13 +7,52 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::decompress::{self, Compression};
-use crate::image::{ImageError, Layer, Store};
+use crate::image::{ImageError, Layer, Store, calls};
+use rustix::io::Errno;
 
-/// Of a layer of a store: from its tree, or from its blob while it has none.
+/// The file beside a layer's tree that says how large it is: a number and a
+/// newline. Without it, or with another content, it is counted again.
+const NOTE: &str = "size";
+
+/// Of a layer of a store, as noted; else counted, from its tree, or from its blob
+/// while it has none, and noted for the next one.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn of_layer(store: &Store, layer: &Layer) -> Result<u64, ImageError> {
+    if let Some(size) = noted(&layer.dir) {
+        return Ok(size);
+    }
+    let size = counted(store, layer)?;
+    // Who may not write counts again.
+    let _ = note(&layer.dir, size);
+    Ok(size)
+}
+
+/// What the note beside a tree says.
+pub fn noted(tree: &Path) -> Option<u64> {
+    std::fs::read_to_string(tree.with_file_name(NOTE)).ok()?.strip_suffix('\n')?.parse().ok()
+}
+
+/// Notes the size of a layer beside the place of its tree. What is noted already
+/// stays.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn note(tree: &Path, size: u64) -> Result<(), ImageError> {
+    let path = tree.with_file_name(NOTE);
+    let place = path.parent().unwrap_or(tree);
+    let written = match calls::mkdir(place, 0o700) {
+        Ok(()) | Err(Errno::EXIST) => calls::write_new(&path, format!("{size}\n").as_bytes()),
+        Err(e) => Err(e),
+    };
+    match written {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(e) => Err(ImageError::io("write", path, e)),
+    }
+}
+
+fn counted(store: &Store, layer: &Layer) -> Result<u64, ImageError> {
     if layer.dir.is_dir() {
         return of_tree(&layer.dir);
     }

@@ -6,18 +6,16 @@
 
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr};
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
-use rustix::fs::{
-    self, AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Timestamps, Uid, XattrFlags,
-};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, Timestamps};
 use rustix::io::Errno;
 
 use super::members::Meta;
 use super::remove::remove_at;
+use crate::image::calls;
 
 const OPAQUE: &str = "trusted.overlay.opaque";
 const DEFAULT_ACL: &str = "system.posix_acl_default";
@@ -119,19 +117,16 @@ impl Tree {
         let ends = path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(i, _)| i);
         let mut start = 0;
         for end in ends.chain([path.len()]) {
-            let (above, name) = (dir, OsStr::from_bytes(&path[start..end]));
-            let made = match fs::mkdirat(&above.fd, name, Mode::from_raw_mode(MODE)) {
+            let (above, name) = (dir, &path[start..end]);
+            let made = match calls::mkdirat(&above.fd, name, MODE) {
                 Ok(()) => true,
                 Err(Errno::EXIST) => false,
                 Err(e) => return Err(Fault::Call("mkdirat", e)),
             };
             dir = self.handle(self.resolve(&path[..end]).map_err(|e| refused_path(&path[..end], e))?)?;
             if made && (!dir.plain || !self.takes(MODE)) {
-                let owner = (Some(Uid::from_raw(self.own.0)), Some(Gid::from_raw(self.own.1)));
-                fs::chownat(&above.fd, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)
-                    .map_err(Fault::call("fchownat"))?;
-                fs::chmodat(&above.fd, name, Mode::from_raw_mode(MODE), AtFlags::empty())
-                    .map_err(Fault::call("fchmodat"))?;
+                calls::fchownat(&above.fd, name, self.own.0, self.own.1).map_err(Fault::call("fchownat"))?;
+                calls::fchmodat(&above.fd, name, MODE).map_err(Fault::call("fchmodat"))?;
                 dir.plain = true;
             }
             start = end + 1;
@@ -176,16 +171,14 @@ impl Tree {
 
     /// A new file, open for writing.
     pub fn file(&mut self, parent: &Dir, leaf: &[u8], meta: &Meta) -> Done<std::fs::File> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(if self.takes(meta.mode) { meta.mode } else { 0o600 });
-        self.fresh(parent, leaf, "openat", || fs::openat(&parent.fd, OsStr::from_bytes(leaf), flags, mode))
-            .map(Into::into)
+        let mode = if self.takes(meta.mode) { meta.mode } else { 0o600 };
+        self.fresh(parent, leaf, "openat", || calls::openat(&parent.fd, leaf, mode)).map(Into::into)
     }
 
     /// A directory; what is there already, if something is.
     pub fn mkdir(&mut self, parent: &Dir, leaf: &[u8], meta: &Meta) -> Done<Option<Stat>> {
-        let mode = Mode::from_raw_mode(if self.takes(meta.mode) { meta.mode } else { 0o700 });
-        match fs::mkdirat(&parent.fd, OsStr::from_bytes(leaf), mode) {
+        let mode = if self.takes(meta.mode) { meta.mode } else { 0o700 };
+        match calls::mkdirat(&parent.fd, leaf, mode) {
             Ok(()) => Ok(None),
             Err(Errno::EXIST) => self.stat(parent, leaf),
             Err(e) => Err(Fault::Call("mkdirat", e)),
@@ -194,16 +187,13 @@ impl Tree {
 
     /// A symbolic link; what it says is not looked at.
     pub fn symlink(&mut self, target: &[u8], parent: &Dir, leaf: &[u8]) -> Done<()> {
-        self.fresh(parent, leaf, "symlinkat", || {
-            fs::symlinkat(OsStr::from_bytes(target), &parent.fd, OsStr::from_bytes(leaf))
-        })
+        self.fresh(parent, leaf, "symlinkat", || calls::symlinkat(target, &parent.fd, leaf))
     }
 
     /// A second name, not following `from`. The inner error says that the new
     /// name is taken.
     pub fn link(&self, from: (&Dir, &[u8]), to: (&Dir, &[u8])) -> Done<Result<(), Errno>> {
-        let (old, new) = (OsStr::from_bytes(from.1), OsStr::from_bytes(to.1));
-        match fs::linkat(&from.0.fd, old, &to.0.fd, new, AtFlags::empty()) {
+        match calls::linkat(&from.0.fd, from.1, &to.0.fd, to.1) {
             Err(Errno::EXIST) => Ok(Err(Errno::EXIST)),
             Err(e) => Err(Fault::Call("linkat", e)),
             Ok(()) => Ok(Ok(())),
@@ -219,11 +209,8 @@ impl Tree {
         device: (u32, u32),
         mode: u32,
     ) -> Done<FileType> {
-        let device = fs::makedev(device.0, device.1);
-        let mode = Mode::from_raw_mode(if self.takes(mode) { mode } else { 0o600 });
-        self.fresh(parent, leaf, "mknodat", || {
-            fs::mknodat(&parent.fd, OsStr::from_bytes(leaf), kind, mode, device)
-        })?;
+        let mode = if self.takes(mode) { mode } else { 0o600 };
+        self.fresh(parent, leaf, "mknodat", || calls::mknodat(&parent.fd, leaf, kind, mode, device))?;
         Ok(kind)
     }
 
@@ -239,40 +226,34 @@ impl Tree {
     /// Owner, mode, attributes and time of a new file open for writing.
     pub fn finish_file(&mut self, parent: &Dir, file: &std::fs::File, meta: &Meta) -> Done<()> {
         if !self.owned(parent, meta) {
-            fs::fchown(file, Some(Uid::from_raw(meta.uid)), Some(Gid::from_raw(meta.gid)))
-                .map_err(Fault::call("fchown"))?;
+            calls::fchown(file, meta.uid, meta.gid).map_err(Fault::call("fchown"))?;
         }
         if !self.takes(meta.mode) {
-            fs::fchmod(file, Mode::from_raw_mode(meta.mode)).map_err(Fault::call("fchmod"))?;
+            calls::fchmod(file, meta.mode).map_err(Fault::call("fchmod"))?;
         }
         for (name, value) in &meta.xattrs {
-            let set = fs::fsetxattr(file, OsStr::from_bytes(name), value, XattrFlags::empty());
+            let set = calls::fsetxattr(file, name, value);
             self.xattr_set(set)?;
         }
-        fs::futimens(file, &meta.times).map_err(Fault::call("utimensat"))
+        calls::utimensat(file, None, &meta.times, true).map_err(Fault::call("utimensat"))
     }
 
     /// The same by name, for what cannot be opened; `new` if it was made for this
     /// entry. A directory's time is set at the end, because its entries change it.
     pub fn finish(&mut self, parent: &Dir, leaf: &[u8], kind: FileType, meta: &Meta, new: bool) -> Done<()> {
-        let name = OsStr::from_bytes(leaf);
         if !new || !self.owned(parent, meta) {
-            let owner = (Some(Uid::from_raw(meta.uid)), Some(Gid::from_raw(meta.gid)));
-            fs::chownat(&parent.fd, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)
-                .map_err(Fault::call("fchownat"))?;
+            calls::fchownat(&parent.fd, leaf, meta.uid, meta.gid).map_err(Fault::call("fchownat"))?;
         }
         // A directory inherits setgid.
         let inherits = kind == FileType::Directory && !parent.plain;
         if kind != FileType::Symlink && (!new || inherits || !self.takes(meta.mode)) {
-            fs::chmodat(&parent.fd, name, Mode::from_raw_mode(meta.mode), AtFlags::empty())
-                .map_err(Fault::call("fchmodat"))?;
+            calls::fchmodat(&parent.fd, leaf, meta.mode).map_err(Fault::call("fchmodat"))?;
         }
         for (key, value) in &meta.xattrs {
             if key.starts_with(b"system.") {
                 self.umask = 0o777;
             }
-            let set =
-                fs::lsetxattr(by_handle(parent, leaf), OsStr::from_bytes(key), value, XattrFlags::empty());
+            let set = calls::setxattr(&by_handle(parent, leaf), false, key, value);
             self.xattr_set(set)?;
         }
         if kind == FileType::Directory {
@@ -282,18 +263,17 @@ impl Tree {
             }
             return Ok(());
         }
-        fs::utimensat(&parent.fd, name, &meta.times, AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(Fault::call("utimensat"))
+        calls::utimensat(&parent.fd, Some(leaf), &meta.times, false).map_err(Fault::call("utimensat"))
     }
 
     /// The time of a directory, after all its entries.
     pub fn dir_times(&self, dir: &Dir, times: &Timestamps) -> Done<()> {
-        fs::utimensat(&dir.fd, ".", times, AtFlags::empty()).map_err(Fault::call("utimensat"))
+        calls::utimensat(&dir.fd, Some(b"."), times, true).map_err(Fault::call("utimensat"))
     }
 
     /// Hides what the layers below have in this directory.
     pub fn opaque(&self, dir: &Dir) -> Done<()> {
-        fs::setxattr(by_handle(dir, b"."), OPAQUE, b"y", XattrFlags::empty()).map_err(|e| match e {
+        calls::setxattr(&by_handle(dir, b"."), true, OPAQUE.as_bytes(), b"y").map_err(|e| match e {
             Errno::OPNOTSUPP => Fault::Refused(
                 "the store's file system has no trusted attributes for opaque directories".into(),
             ),
@@ -339,9 +319,4 @@ fn refused_path(path: &[u8], errno: Errno) -> Fault {
         Errno::NOSYS => Fault::Call("openat2 (it needs Linux 5.6)", errno),
         e => Fault::Call("openat2", e),
     }
-}
-
-/// An error of a write that came through [`io::Write`].
-pub fn write_fault(error: &io::Error) -> Fault {
-    Fault::Call("write", error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))
 }

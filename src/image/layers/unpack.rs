@@ -43,6 +43,9 @@ pub struct Unpacked {
     pub tar_bytes: u64,
     /// Bytes written into files, without the holes of sparse ones.
     pub file_bytes: u64,
+    /// Bytes of the files as they read, the holes of sparse ones included: the
+    /// layer's size.
+    pub size: u64,
     /// Files, directories or links of the layers below that it hides.
     pub whiteouts: u64,
     /// Directories whose content in the layers below it hides.

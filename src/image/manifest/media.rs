@@ -6,6 +6,8 @@ pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// An image's config, OCI image-spec config.md.
 pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+/// Docker's config.
+pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 /// An image in Docker's schema 2.
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 /// Several images in Docker's schema 2.
@@ -45,8 +47,7 @@ pub(super) fn says_nothing(media_type: &str) -> bool {
 
 /// Whether this is the config of an image. Docker 1.10 gave it no type.
 pub(super) fn is_config(media_type: &str, docker: bool) -> bool {
-    matches!(media_type, OCI_CONFIG | "application/vnd.docker.container.image.v1+json")
-        || docker && media_type == "application/octet-stream"
+    matches!(media_type, OCI_CONFIG | DOCKER_CONFIG) || docker && media_type == "application/octet-stream"
 }
 
 /// What can be done with a layer.

@@ -21,7 +21,8 @@ pub use choose::{Chosen, MAX_DEPTH, for_platform, resolve};
 pub use error::ManifestError;
 pub use json::parse as parse_json;
 pub use media::{
-    DOCKER_LIST, DOCKER_MANIFEST, LayerKind, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, REQUEST, Variety,
+    DOCKER_CONFIG, DOCKER_LIST, DOCKER_MANIFEST, LayerKind, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, REQUEST,
+    Variety,
 };
 pub use platform::{Matcher, Platform};
 pub use shape::{check_config, check_descriptor, check_layout};

@@ -240,9 +240,21 @@ impl Client {
     }
 }
 
-/// `Retry-After` in seconds; a date is not counted as one.
+/// `Retry-After`, RFC 9110 section 10.2.3: seconds, or a date, which is turned into
+/// seconds from now; one that has passed asks for no pause.
 fn retry_after(answer: &Answer) -> Option<Duration> {
-    answer.header("retry-after")?.parse().ok().map(Duration::from_secs)
+    let text = answer.header("retry-after")?;
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    until(text, jiff::Timestamp::now())
+}
+
+/// How long it is from `now` to a date as HTTP writes it.
+fn until(date: &str, now: jiff::Timestamp) -> Option<Duration> {
+    // RFC 9110's preferred form is one of RFC 2822's.
+    let then = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
+    Some(Duration::from_secs(u64::try_from(then.as_second().saturating_sub(now.as_second())).unwrap_or(0)))
 }
 
 /// An answer that is a refusal, as an error.
@@ -258,5 +270,24 @@ pub(super) fn refusal(what: &str, host: &str, answer: Answer) -> RegistryError {
         404 => RegistryError::NotFound { what, host, message },
         429 => RegistryError::RateLimited { what, host, limit, retry_after, message },
         _ => RegistryError::Status { what, host, status, message },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_a_time_from_now() {
+        let now: jiff::Timestamp = "1994-11-06T08:49:07Z".parse().unwrap();
+        for (date, seconds) in [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(30)),
+            ("Sun, 06 Nov 1994 08:49:07 GMT", Some(0)),
+            ("Sat, 05 Nov 1994 08:49:37 GMT", Some(0)),
+            ("tomorrow", None),
+            ("", None),
+        ] {
+            assert_eq!(until(date, now), seconds.map(Duration::from_secs), "{date}");
+        }
     }
 }

@@ -37,4 +37,6 @@ mod test_server;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tls_tests;
+#[cfg(test)]
 mod upload_tests;

@@ -204,6 +204,18 @@ fn it_tries_again_on_429_and_5xx_and_broken_connections() {
 }
 
 #[test]
+fn a_date_to_come_back_at_is_waited_for() {
+    let server = TestServer::start(|_, n| match n {
+        0 => Reply::new(503).header("Retry-After", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        1 => Reply::new(503).header("Retry-After", "Fri, 31 Dec 2100 23:59:59 GMT"),
+        _ => manifest_reply(),
+    });
+    // The first date has passed; the second is too far away for anyone to wait.
+    repository(&server).manifest("latest").unwrap_err();
+    assert_eq!(server.lines().len(), 2);
+}
+
+#[test]
 fn a_rate_limit_is_told_with_how_long_it_lasts() {
     let server = TestServer::start(|_, _| {
         Reply::new(429).header("Retry-After", "3600").header("RateLimit-Limit", "100;w=21600").body(

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use oci_spec::image::{Descriptor, Digest, ImageConfiguration, ImageIndex, MediaType};
-use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
 use super::{CREATED, IMAGE_ID, REF_NAME, SIZE, SOURCE, Store, annotation};
+use crate::image::layers::size;
 use crate::image::manifest::{Document, ManifestError, parse};
-use crate::image::{ImageError, Reference, digest};
+use crate::image::{ImageError, Reference, calls, digest};
 
 /// An image whose content is staged and verified.
 #[derive(Clone, Debug)]
@@ -131,7 +131,10 @@ impl Store {
             }
         }
         let config: ImageConfiguration = self.json_blob(&image.id)?;
-        let size: u64 = parsed.layers.iter().map(Descriptor::size).sum();
+        let mut size = 0u64;
+        for layer in &self.layers(&image.id, &parsed, &config)? {
+            size = size.saturating_add(size::of_layer(self, layer)?);
+        }
         let mut notes =
             HashMap::from([(IMAGE_ID.to_owned(), image.id.clone()), (SIZE.to_owned(), size.to_string())]);
         notes.extend(config.created().clone().map(|created| (CREATED.to_owned(), created)));
@@ -139,7 +142,7 @@ impl Store {
     }
 
     fn move_in(&self, name: &str, from: &Path, to: &Path, moved: &mut Moved) -> Result<(), ImageError> {
-        match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        match calls::rename_new(from, to) {
             Ok(()) => {
                 moved.0.push((name.to_owned(), to.to_owned()));
                 Ok(())

@@ -29,7 +29,7 @@ use super::Store;
 use super::disk::Lock;
 use crate::image::layers::{remove_tree, unpacking};
 use crate::image::manifest::{self, Document, MAX_DEPTH};
-use crate::image::{ImageError, digest};
+use crate::image::{ImageError, calls, digest};
 
 /// Chain IDs of the layers that containers are made from; asked for while
 /// nothing can change.
@@ -121,7 +121,7 @@ impl Store {
                 // A short name without its tree is made good by the next unpacking.
                 remove_tree(&self.root().join(Store::short_name(&chain)))?;
                 let aside = trash.path().join(&name);
-                std::fs::rename(&place, &aside).map_err(|e| self.writing("rename", &place, e))?;
+                calls::rename(&place, &aside).map_err(|e| self.writing("rename", &place, e.into()))?;
                 done.layers.insert(chain);
             }
         }
@@ -133,7 +133,7 @@ impl Store {
                 }
                 let path = self.blob(&blob)?;
                 done.bytes += path.symlink_metadata().map_or(0, |m| m.len());
-                std::fs::remove_file(&path).map_err(|e| self.writing("remove", &path, e))?;
+                calls::unlink(&path).map_err(|e| self.writing("remove", &path, e.into()))?;
                 done.blobs.insert(blob);
             }
         }

@@ -1,14 +1,14 @@
 //! Files of the store: read whole, written whole, locked.
 
-use std::fs::{DirBuilder, File};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::FlockOperation;
 
 use super::Store;
-use crate::image::ImageError;
+use crate::image::{ImageError, calls};
 use crate::kernel::Errno;
 
 /// How the names of files begin that are being written.
@@ -43,11 +43,7 @@ impl Store {
             [("", 0o711), ("blobs/sha256", 0o755), ("layers", 0o700), ("l", 0o700), ("tmp", 0o700)]
         {
             let dir = if dir.is_empty() { root.to_owned() } else { root.join(dir) };
-            DirBuilder::new()
-                .recursive(true)
-                .mode(mode)
-                .create(&dir)
-                .map_err(|e| self.writing("mkdir", &dir, e))?;
+            calls::make_dirs(&dir, mode).map_err(|e| self.writing("mkdir", &dir, e.into()))?;
         }
         // The file for the pins, so that who runs a container finds it made.
         drop(self.locked("pins", FlockOperation::LockShared)?);
@@ -66,17 +62,16 @@ impl Store {
     pub(super) fn write(&self, name: &str, content: &[u8]) -> Result<(), ImageError> {
         let path = self.root().join(name);
         let tmp = self.root().join("tmp");
-        let put = || {
-            let mut file = tempfile::Builder::new()
-                .prefix(UNFINISHED)
-                .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-                .tempfile_in(&tmp)?;
-            file.write_all(content)?;
-            file.as_file().sync_data()?;
-            file.persist(&path).map_err(|e| e.error)?;
-            Ok(())
-        };
-        put().map_err(|e| self.writing("write", &path, e))
+        let failed = |e| self.writing("write", &path, e);
+        let (file, new) = calls::temporary_file(UNFINISHED, &tmp, 0o644).map_err(failed)?;
+        let put = calls::write_all(&file, content)
+            .and_then(|()| calls::sync(&file, calls::Sync::Content))
+            .and_then(|()| calls::rename(&new, &path));
+        put.map_err(|e| {
+            // What is left of it, the next writer removes.
+            let _ = calls::unlink(&new);
+            failed(e.into())
+        })
     }
 
     /// Waits for the lock that writers of the index hold.
@@ -115,10 +110,10 @@ impl Store {
     pub fn link_short(&self, chain_id: &str) -> Result<bool, ImageError> {
         let Some(hex) = crate::image::digest::hex(chain_id) else { return Ok(false) };
         let link = self.root().join(Store::short_name(chain_id));
-        match std::os::unix::fs::symlink(format!("../layers/{hex}/diff"), &link) {
+        match calls::symlink(&format!("../layers/{hex}/diff"), &link) {
             Ok(()) => Ok(true),
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
-            Err(e) => Err(self.writing("symlink", &link, e)),
+            Err(rustix::io::Errno::EXIST) => Ok(false),
+            Err(e) => Err(self.writing("symlink", &link, e.into())),
         }
     }
 

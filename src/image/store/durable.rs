@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::{Store, disk};
 use crate::image::layers::remove_tree;
-use crate::image::{ImageError, digest};
+use crate::image::{ImageError, calls, digest};
 
 const LIST: &str = "unsynced";
 /// The kernel writes dirty pages back after 30 s; a sync is cheap then.
@@ -74,7 +74,8 @@ impl Store {
     /// Lets the names in the store's directory survive a power failure.
     fn sync_root(&self) -> Result<(), ImageError> {
         let root = self.root();
-        File::open(root).and_then(|dir| dir.sync_all()).map_err(|e| self.writing("sync", root, e))
+        let dir = File::open(root).map_err(|e| ImageError::io("open", root, e))?;
+        calls::sync(&dir, calls::Sync::All).map_err(|e| self.writing("sync", root, e.into()))
     }
 
     /// Whether a power failure may have damaged what is here.
@@ -93,7 +94,7 @@ impl Store {
             }
         }
         let path = self.root().join(LIST);
-        std::fs::remove_file(&path).map_err(|e| self.writing("remove", &path, e))
+        calls::unlink(&path).map_err(|e| self.writing("remove", &path, e.into()))
     }
 
     /// Syncs if the list is old, and removes it. The store is locked.
@@ -110,9 +111,9 @@ impl Store {
     fn sync_all(&self) -> Result<(), ImageError> {
         let root = self.root();
         let dir = File::open(root).map_err(|e| ImageError::io("open", root, e))?;
-        rustix::fs::syncfs(&dir).map_err(|e| ImageError::io("sync", root, e))?;
+        calls::sync(&dir, calls::Sync::FileSystem).map_err(|e| ImageError::io("sync", root, e))?;
         let path = root.join(LIST);
-        std::fs::remove_file(&path).map_err(|e| self.writing("remove", &path, e))
+        calls::unlink(&path).map_err(|e| self.writing("remove", &path, e.into()))
     }
 }
 

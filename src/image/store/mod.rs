@@ -43,8 +43,8 @@ pub const IMAGE_ID: &str = "glassbox.image.id";
 /// Annotation of a descriptor in `index.json`: when the image was made, as its
 /// config says, RFC 3339.
 pub const CREATED: &str = "org.opencontainers.image.created";
-/// Annotation of a descriptor in `index.json`: bytes of all layers as stored.
-pub const SIZE: &str = "glassbox.image.size";
+/// Annotation of a descriptor in `index.json`: bytes of the files of all layers.
+pub const SIZE: &str = "glassbox.image.unpacked";
 
 /// Annotation of a descriptor in `index.json`: the digest that the name leads
 /// to in its registry, an index's where the image was chosen from one.
@@ -128,6 +128,9 @@ impl Store {
         let done =
             crate::image::layers::unpack(&blob, &layer.media_type, &layer.diff_id, &layer.dir, &limits)?;
         self.link_short(&layer.chain_id)?;
+        if !done.existed {
+            crate::image::layers::size::note(&layer.dir, done.size)?;
+        }
         Ok(done)
     }
 
@@ -155,7 +158,7 @@ impl Store {
         }
     }
 
-    fn layers(
+    pub(crate) fn layers(
         &self,
         id: &str,
         manifest: &Manifest,

@@ -4,6 +4,7 @@
 use oci_spec::image::{Descriptor, ImageIndex};
 
 use super::{CREATED, IMAGE_ID, REF_NAME, SIZE, SOURCE, Store, annotation};
+use crate::image::layers::size;
 use crate::image::reference::ReferenceError;
 use crate::image::{Image, ImageError, Reference};
 
@@ -21,7 +22,7 @@ pub struct Listed {
     pub source: Option<String>,
     /// RFC 3339, from the config.
     pub created: Option<String>,
-    /// Bytes of all its layers as stored.
+    /// Bytes of the files of all its layers, as Docker counts an image.
     pub size: u64,
 }
 
@@ -88,7 +89,7 @@ impl Store {
                 if let Ok(image) = self.image("", &listed.manifest) {
                     listed.id = image.id;
                     listed.created = image.config.created().clone();
-                    listed.size = image.layers.iter().map(|l| l.size).sum();
+                    listed.size = image.layers.iter().map(|l| size::noted(&l.dir).unwrap_or(l.size)).sum();
                 }
             }
         }

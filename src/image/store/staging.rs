@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FlockOperation, RenameFlags};
+use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 use super::Store;
 use super::disk::UNFINISHED;
-use crate::image::ImageError;
 use crate::image::layers::remove_tree;
+use crate::image::{ImageError, calls};
 
 /// What a stage keeps from the collectors: a digest per line.
 const LEASES: &str = "leases";
@@ -52,14 +52,11 @@ impl Store {
     /// The same for who holds the store's lock.
     pub(super) fn stage_locked(&self) -> Result<Staging, ImageError> {
         let tmp = self.root().join("tmp");
-        let dir = tempfile::Builder::new()
-            .prefix("stage-")
-            .tempdir_in(&tmp)
-            .map_err(|e| self.writing("mkdir in", &tmp, e))?;
-        let lock = File::open(dir.path()).map_err(|e| ImageError::io("open", dir.path(), e))?;
+        let path = calls::temporary_dir("stage-", &tmp).map_err(|e| self.writing("mkdir in", &tmp, e))?;
+        let lock = File::open(&path).map_err(|e| ImageError::io("open", &path, e))?;
         rustix::fs::flock(&lock, FlockOperation::LockExclusive)
-            .map_err(|e| ImageError::io("lock", dir.path(), e))?;
-        Ok(Staging { path: dir.keep(), _lock: lock })
+            .map_err(|e| ImageError::io("lock", &path, e))?;
+        Ok(Staging { path, _lock: lock })
     }
 
     /// Keeps blobs and layers (digests, chain IDs) from every collection of
@@ -79,7 +76,11 @@ impl Store {
         self.note_unsynced(digests.iter().copied())?;
         let text: String = digests.into_iter().flat_map(|d| [d, "\n"]).collect();
         let path = stage.path().join(LEASES);
-        std::fs::write(&path, text).map_err(|e| self.writing("write", &path, e))
+        // An earlier one is replaced whole.
+        let new = stage.path().join("leases-new");
+        calls::write_new(&new, text.as_bytes())
+            .and_then(|()| calls::rename(&new, &path))
+            .map_err(|e| self.writing("write", &path, e.into()))
     }
 
     /// Everything that living processes have leased. The store is locked.
@@ -102,13 +103,13 @@ impl Store {
     pub(crate) fn settle(&self, from: &Path, to: &Path) -> Result<bool, ImageError> {
         let parent = to.parent().unwrap_or(self.root());
         loop {
-            match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            match calls::rename_new(from, to) {
                 Ok(()) => return Ok(true),
                 Err(Errno::EXIST | Errno::NOTEMPTY) => return Ok(false),
                 // A failed unpacking beside it takes an empty directory away.
-                Err(Errno::NOENT) if from.symlink_metadata().is_ok() => match std::fs::create_dir(parent) {
-                    Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
-                        return Err(self.writing("mkdir", parent, e));
+                Err(Errno::NOENT) if from.symlink_metadata().is_ok() => match calls::mkdir(parent, 0o777) {
+                    Err(e) if e != Errno::EXIST => {
+                        return Err(self.writing("mkdir", parent, e.into()));
                     }
                     _ => {}
                 },
@@ -128,7 +129,7 @@ impl Store {
     pub(super) fn sweep(&self) {
         for entry in std::fs::read_dir(self.root().join("tmp")).into_iter().flatten().flatten() {
             if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
-                let _ = std::fs::remove_file(entry.path());
+                let _ = calls::unlink(&entry.path());
             }
         }
         for (path, dir) in self.stages() {

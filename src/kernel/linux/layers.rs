@@ -45,7 +45,8 @@ pub fn apply(op: &Op, state: &mut State) -> Result<bool, Failure> {
             Ok(true)
         }
         Op::UnpackLayer { blob: packed, media_type, size, diff_id, dir, .. } => {
-            let (blob, limits) = (blob(store, packed)?, Limits::for_blob(*size));
+            let blob = blob(store, packed)?;
+            let limits = Limits { blob_size: Some(*size), ..state.images.limits };
             // The one place that unpacks: the image room does it, resolving
             // every name beneath the tree's own directory.
             let tree = Path::new(dir);
@@ -54,6 +55,9 @@ pub fn apply(op: &Op, state: &mut State) -> Result<bool, Failure> {
             }
             let done = image::unpack(&blob, media_type, diff_id, tree, &limits)?;
             let existed = done.existed;
+            if !existed {
+                image::size::note(tree, done.size)?;
+            }
             state.unpacked = (!existed).then_some(done);
             Ok(existed)
         }

@@ -184,3 +184,88 @@ image_export_tree =
     .did = The tar is written: one tree, without layers, without history.
     .why = An export keeps what a process in the container would see, and forgets how it came about. What a layer hides is not in it; volumes are not in it either, because they are other file systems.
     .hand = A union can be mounted read-only from the same layers; tar then sees what the container sees.
+
+image_compress_layer =
+    .title = Compress layer { $index } of { $count }
+    .about = Layer { $blob_short } ({ $size } bytes) is a plain tar in the store. It will be compressed with gzip into the staging directory, and hashed on the way.
+    .did = The compressed layer is staged. It has a hash of its own, under which the registry will keep it; the diff ID, the hash of the tar inside, stays.
+    .why = A layer's tar is named by its diff ID in the config; how it is packed is named in the manifest. So the same image can travel compressed and rest uncompressed: its id, the hash of the config, is the same.
+    .hand = The header of a gzip file may hold a time and a name: without them, equal input gives equal bytes.
+
+image_push_layer =
+    .title = Send layer { $index } of { $count } to { $registry }
+    .about =
+        { $foreign ->
+            [true] Layer { $blob_short } ({ $size } bytes) is not for registries, its media type says: it will not be sent.
+           *[false] { $registry } will be asked for layer { $blob_short } ({ $size } bytes) in { $repository }. If it is not there, it will be mounted from another repository that has it, or sent.
+        }
+    .did =
+        { $foreign ->
+            [true] Layer { $index } was not sent. Whoever pulls the image gets it from its owner.
+           *[false] { $registry } has layer { $index } in { $repository } now.
+        }
+    .found = { $registry } had layer { $index } in { $repository } already. Nothing was sent.
+    .why = Blobs go first, because a registry refuses a manifest that names what it does not have. A blob is named by its hash: so a question of one line (HEAD) saves sending what is there, and one registry can lend a blob from one repository to another without a byte being sent.
+    .hand = The second command prints a LOCATION for the third. The registry hashes what it receives, and refuses it if the digest is another.
+
+image_push_config =
+    .title = Send the config to { $registry }
+    .about = The config { $blob_short } ({ $size } bytes) will be sent to { $repository }, unless { $registry } has it there.
+    .did = { $registry } has the config in { $repository } now.
+    .found = { $registry } had the config in { $repository } already. Nothing was sent.
+    .why = To a registry the config is a blob as any other. For the image it is the name: the image's id is the hash of the config, and it lists the diff IDs of the layers.
+    .hand = The commands are those of a layer.
+
+image_put_manifest =
+    .title = Let { $reference } mean the image
+    .about = The manifest { $manifest_short } will be put to { $registry }, as { $reference }.
+    .did = { $registry } has the manifest, and { $reference } leads to it. Whoever pulls that name now gets this image.
+    .why = Until now the registry had blobs that no name led to; it would have removed them some day. The manifest binds them together, and the tag is moved in the same request: nobody ever sees half an image.
+    .hand = The answer's header Docker-Content-Digest is the digest that { $registry } computed itself.
+
+image_search_index =
+    .title = Search { $registry } for { $term }
+    .about = { $registry } will be asked which repositories fit { $term }; { $limit } at most.
+    .did = { $registry } has answered.
+    .why = The protocol of registries has no search. Docker Hub still answers a call of the first protocol, /v1/search; most other registries do not.
+    .hand = The answer is JSON, most fitting first.
+
+image_read_manifest =
+    .title = Read what { $reference } leads to
+    .about =
+        { $all ->
+            [true] { $registry } will be asked for what { $reference } leads to, and then for each manifest of it, or for its config.
+           *[false] { $registry } will be asked for what { $reference } leads to. Nothing will be stored.
+        }
+    .did = { $registry } has a manifest or an index for { $reference }; it was read, and its digest was computed.
+    .why = A manifest is a short text: which config, which layers, how large. With it one can decide what to fetch before fetching it.
+    .hand = The same in one request; the digest is the hash of the bytes as they came.
+
+image_try_credential =
+    .title = Log in to { $registry } as { $user }
+    .about = { $registry } will be asked for /v2/, with the name { $user } and the password.
+    .did = { $registry } takes the name { $user } and the password.
+    .why = Asked without a name, a registry says in a header (WWW-Authenticate) how it wants to be asked: with name and password in each request (Basic), or with a token that another server gives for them (Bearer). Either way, a request that is answered is the proof.
+    .hand = curl asks for the password. A 401 with Bearer names the server that gives tokens.
+
+image_keep_credential =
+    .title = Keep the credential of { $user }
+    .about = Name and password for { $registry } will be kept where { $config } says: in that file, or by a credential helper that it names.
+    .did = The credential for { $registry } is kept. Later commands find it by the registry's name.
+    .why = Docker, podman and skopeo read the same file, so one login serves them all. In the file the password is only encoded (base64), not encrypted: whoever can read the file has it.
+    .hand = The key is the registry's host; the value of auth is base64 of NAME:PASSWORD.
+
+image_forget_credential =
+    .title = Forget the credential for { $registry }
+    .about = What { $config } keeps for { $registry } will be removed, also from the credential helper, if there is one.
+    .did = Nothing is kept for { $registry }.
+    .found = Nothing was kept for { $registry }.
+    .why = Logging out is a matter of this machine only: the registry is not told, and a token that was given out stays good until it expires.
+    .hand = There is no entry for the registry left.
+
+image_collect_garbage =
+    .title = Remove what nothing leads to
+    .about = In { $store }, blobs and trees that no name, no container and no living process leads to will be removed.
+    .did = What is left in { $store } is reachable.
+    .why = Content is shared, so nobody can tell from a blob alone whether it is needed. All names, ids, containers and unfinished work are followed; what was not reached goes. New work waits meanwhile, so nothing that it counts on can vanish.
+    .hand = The first lists what there is, the second what the index names; manifests lead on to configs and layers.

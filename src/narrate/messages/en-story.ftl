@@ -95,6 +95,7 @@ story_more_arguments =
 story_group = { $count } of { $total }: { $names }
 story_group_found = nothing had to be done for { $count } of { $total }: { $names }
 list_separator = { ", " }
+story_counted_calls = and, counted as they were made: { $calls }
 story_more_calls =
     { $count ->
         [one] … and one more call

@@ -183,3 +183,88 @@ image_export_tree =
     .did = tar 已写好：一棵树，没有层，也没有历史。
     .why = 导出保留容器里的进程所能看到的内容，而不管它是怎么来的。被某层遮住的不在其中；卷也不在其中，因为它们是别的文件系统。
     .hand = 用同样的层可以只读地挂载出联合视图，再用 tar 打包，看到的就是容器看到的。
+
+image_compress_layer =
+    .title = 压缩第 { $index } 层（共 { $count } 层）
+    .about = 层 { $blob_short }（{ $size } 字节）在仓库里是没有压缩的 tar。将用 gzip 压缩到暂存目录，同时计算哈希值。
+    .did = 压缩后的层已放进暂存目录。它有自己的哈希值，仓库服务就用这个名字保存它；diff ID 是里面那个 tar 的哈希值，不变。
+    .why = 配置用 diff ID 称呼层的 tar，怎样打包则写在清单里。所以同一个镜像可以压缩着传输、不压缩地存放，而镜像的 ID（配置的哈希值）始终相同。
+    .hand = gzip 文件的头部可以带时间和文件名；不带这些，相同的输入就得到相同的字节。
+
+image_push_layer =
+    .title = 把第 { $index } 层（共 { $count } 层）送到 { $registry }
+    .about =
+        { $foreign ->
+            [true] 从媒体类型看，层 { $blob_short }（{ $size } 字节）不该放进仓库服务，因此不会上传。
+           *[false] 将询问 { $registry } 的 { $repository } 里有没有层 { $blob_short }（{ $size } 字节）。没有的话，就从另一个已有它的仓库挂载过来，或者上传。
+        }
+    .did =
+        { $foreign ->
+            [true] 第 { $index } 层没有上传。拉取镜像的人要从它的所有者那里取得。
+           *[false] 现在 { $registry } 的 { $repository } 里有第 { $index } 层。
+        }
+    .found = { $registry } 的 { $repository } 里本来就有第 { $index } 层，什么也没有上传。
+    .why = 先送 blob，因为清单里提到的内容若不存在，仓库服务会拒收清单。blob 以哈希值命名，所以先用一行 HEAD 请求问一问，已有的就不必再传；同一个仓库服务里的 blob 还可以借给另一个仓库，一个字节也不用传。
+    .hand = 第二条命令给出 LOCATION，供第三条使用。仓库服务会对收到的内容算哈希，与摘要不符就拒收。
+
+image_push_config =
+    .title = 把配置送到 { $registry }
+    .about = 将把配置 { $blob_short }（{ $size } 字节）送到 { $repository }，除非 { $registry } 已经有了。
+    .did = 现在 { $registry } 的 { $repository } 里有这份配置。
+    .found = { $registry } 的 { $repository } 里本来就有这份配置，什么也没有上传。
+    .why = 对仓库服务来说，配置与别的 blob 没有两样；对镜像来说，配置就是它的名字：镜像的 ID 是配置的哈希值，各层的 diff ID 也列在里面。
+    .hand = 所用命令与送一层时相同。
+
+image_put_manifest =
+    .title = 让 { $reference } 指向这个镜像
+    .about = 将把清单 { $manifest_short } 以 { $reference } 之名送到 { $registry }。
+    .did = { $registry } 收下了清单，{ $reference } 指向它。现在谁拉取这个名字，得到的就是这个镜像。
+    .why = 在此之前，仓库服务里只有一些没有名字指向的 blob，早晚会被清理。清单把它们联系起来，标签也在同一个请求里移过来，所以谁也不会看到半个镜像。
+    .hand = 回应头 Docker-Content-Digest 是 { $registry } 自己算出的摘要。
+
+image_search_index =
+    .title = 在 { $registry } 搜索 { $term }
+    .about = 将询问 { $registry } 有哪些仓库与 { $term } 相符，最多 { $limit } 个。
+    .did = { $registry } 已回答。
+    .why = 镜像仓库的协议里没有搜索。Docker Hub 至今仍回答第一版协议的 /v1/search，别的仓库服务大多没有。
+    .hand = 回答是 JSON，最相符的排在前面。
+
+image_read_manifest =
+    .title = 读出 { $reference } 对应的内容
+    .about =
+        { $all ->
+            [true] 将向 { $registry } 索取 { $reference } 对应的内容，然后是其中的每份清单，或者它的配置。
+           *[false] 将向 { $registry } 索取 { $reference } 对应的内容，什么也不保存。
+        }
+    .did = { $registry } 上的 { $reference } 对应一份清单或索引；内容已读出，并算出了摘要。
+    .why = 清单是一段很短的文本：哪份配置、哪些层、各有多大。有了它，动手取之前就能决定要取什么。
+    .hand = 一个请求就能得到同样的内容；摘要就是所收字节的哈希值。
+
+image_try_credential =
+    .title = 以 { $user } 登录 { $registry }
+    .about = 将带着用户名 { $user } 和密码向 { $registry } 请求 /v2/。
+    .did = { $registry } 接受了用户名 { $user } 和密码。
+    .why = 不带用户名去问，仓库服务会在 WWW-Authenticate 头里说明要怎样问：每个请求都带用户名和密码（Basic），或者先用它们向另一台服务器换取令牌（Bearer）。无论哪一种，请求得到回答就是证明。
+    .hand = curl 会询问密码。如果 401 里写的是 Bearer，其中就有发放令牌的服务器的地址。
+
+image_keep_credential =
+    .title = 保存 { $user } 的凭据
+    .about = 将按 { $config } 的设定保存 { $registry } 的用户名和密码：存进这个文件，或者交给其中指定的凭据助手。
+    .did = { $registry } 的凭据已保存，以后的命令凭仓库服务的名字就能找到。
+    .why = Docker、podman 和 skopeo 读的是同一个文件，登录一次就都能用。文件里的密码只经过 base64 编码，并没有加密：能读这个文件的人就能得到密码。
+    .hand = 键是仓库服务的主机名，auth 的值是“用户名:密码”的 base64 编码。
+
+image_forget_credential =
+    .title = 忘掉 { $registry } 的凭据
+    .about = 将删除 { $config } 里为 { $registry } 保存的内容；如果有凭据助手，也从那里删除。
+    .did = 没有再为 { $registry } 保存任何东西。
+    .found = 原本就没有为 { $registry } 保存任何东西。
+    .why = 退出登录只是本机的事：仓库服务并不知情，已经发出的令牌在过期之前依然有效。
+    .hand = 这个仓库服务的条目已经不在了。
+
+image_collect_garbage =
+    .title = 删除不可达的内容
+    .about = 将在 { $store } 中删除没有名字、没有容器、也没有正在运行的进程引用的 blob 和目录树。
+    .did = { $store } 里剩下的内容都是可达的。
+    .why = 内容是共用的，单看一个 blob 无从知道它还有没有用。所以要从所有名字、ID、容器和未完成的工作出发逐一追踪，追踪不到的就删除。在此期间新的工作要等待，因此它所依赖的内容不会消失。
+    .hand = 第一条列出现有的内容，第二条列出索引里的名字；从清单再往下可以找到配置和层。

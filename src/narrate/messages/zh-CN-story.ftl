@@ -82,6 +82,7 @@ story_more_arguments = ……还有 { $count } 个
 story_group = { $total } 个里做好了 { $count } 个：{ $names }
 story_group_found = { $total } 个里有 { $count } 个无须再做：{ $names }
 list_separator = 、
+story_counted_calls = 另有只计次数的调用：{ $calls }
 story_more_calls = ……还有 { $count } 个调用
 story_more_facts = ……还有 { $count } 条证据
 story_rollback = 现在把搭好的东西撤掉，最后做的最先撤。

@@ -3,10 +3,12 @@
 //! trace: the first resolves (which image, which layers), the second transfers.
 
 mod op;
+mod send;
 
 use std::path::Path;
 
 pub use op::ImageOp;
+pub use send::{Outgoing, OutgoingLayer, compress, push};
 
 use super::{Actor, Op, PLAN_VERSION, Phase, Plan, Step, StepId};
 use crate::image::digest;

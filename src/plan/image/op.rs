@@ -168,6 +168,106 @@ pub enum ImageOp {
         /// The file; `-` is standard output.
         path: String,
     },
+    /// Compress a layer that the store has as a plain tar, as registries are sent it.
+    CompressLayer {
+        /// Position in the image, 1 is the lowest.
+        index: u32,
+        /// How many layers the image has.
+        count: u32,
+        /// Digest of the blob, which is the tar.
+        blob: String,
+        /// Bytes of it.
+        size: u64,
+    },
+    /// Make a layer be in a repository of a registry: found there, mounted, or sent.
+    PushLayer {
+        /// Position in the image, 1 is the lowest.
+        index: u32,
+        /// How many layers the image has.
+        count: u32,
+        /// `docker.io`, `HOST[:PORT]`.
+        registry: String,
+        /// Path of the repository there: `library/app`.
+        repository: String,
+        /// Digest of the blob.
+        blob: String,
+        /// Media type of the blob.
+        media_type: String,
+        /// Bytes of the blob.
+        size: u64,
+        /// The file that holds it.
+        file: String,
+        /// Its owner keeps it from registries: it is not sent.
+        foreign: bool,
+    },
+    /// The same for the image's config.
+    PushConfig {
+        /// `docker.io`, `HOST[:PORT]`.
+        registry: String,
+        /// Path of the repository there.
+        repository: String,
+        /// Digest of the config.
+        blob: String,
+        /// Bytes of it.
+        size: u64,
+    },
+    /// Put the manifest under a tag: from then on the registry has the image.
+    PutManifest {
+        /// `docker.io`, `HOST[:PORT]`.
+        registry: String,
+        /// Full reference, with a tag.
+        reference: String,
+        /// Digest of the manifest.
+        manifest: String,
+        /// Bytes of it.
+        size: u64,
+    },
+    /// Ask an index of repositories for a word.
+    SearchIndex {
+        /// `docker.io`, `HOST[:PORT]`.
+        registry: String,
+        /// What is searched for.
+        term: String,
+        /// How many answers at most.
+        limit: u32,
+    },
+    /// Read what a name leads to in its registry, and nothing more.
+    ReadManifest {
+        /// `docker.io`, `HOST[:PORT]`.
+        registry: String,
+        /// Full reference, with tag or digest.
+        reference: String,
+        /// Also each manifest of an index, or the config of a single one.
+        all: bool,
+    },
+    /// Let a registry check a name and a password.
+    TryCredential {
+        /// `docker.io`, `HOST[:PORT]`.
+        registry: String,
+        /// The name; the password is in no plan.
+        user: String,
+    },
+    /// Keep them for later commands.
+    KeepCredential {
+        /// `docker.io`, `HOST[:PORT]`.
+        registry: String,
+        /// The name.
+        user: String,
+        /// Docker's `config.json`.
+        config: String,
+    },
+    /// Forget what is kept for a registry.
+    ForgetCredential {
+        /// `docker.io`, `HOST[:PORT]`.
+        registry: String,
+        /// Docker's `config.json`.
+        config: String,
+    },
+    /// Remove every blob and tree that nothing leads to.
+    CollectGarbage {
+        /// The store's directory.
+        store: String,
+    },
 }
 
 impl ImageOp {
@@ -190,6 +290,16 @@ impl ImageOp {
             ImageOp::RemoveImage { .. } => "image_remove_image",
             ImageOp::SaveImages { .. } => "image_save_images",
             ImageOp::ExportTree { .. } => "image_export_tree",
+            ImageOp::CompressLayer { .. } => "image_compress_layer",
+            ImageOp::PushLayer { .. } => "image_push_layer",
+            ImageOp::PushConfig { .. } => "image_push_config",
+            ImageOp::PutManifest { .. } => "image_put_manifest",
+            ImageOp::SearchIndex { .. } => "image_search_index",
+            ImageOp::ReadManifest { .. } => "image_read_manifest",
+            ImageOp::TryCredential { .. } => "image_try_credential",
+            ImageOp::KeepCredential { .. } => "image_keep_credential",
+            ImageOp::ForgetCredential { .. } => "image_forget_credential",
+            ImageOp::CollectGarbage { .. } => "image_collect_garbage",
         }
     }
 
@@ -212,7 +322,16 @@ impl ImageOp {
             | ImageOp::ImportTar { .. }
             | ImageOp::RemoveImage { .. }
             | ImageOp::SaveImages { .. }
-            | ImageOp::ExportTree { .. } => false,
+            | ImageOp::ExportTree { .. }
+            | ImageOp::CollectGarbage { .. }
+            | ImageOp::CompressLayer { .. } => false,
+            // What a registry has got it keeps: nobody but its owner can take it back.
+            ImageOp::PushLayer { .. } | ImageOp::PushConfig { .. } | ImageOp::PutManifest { .. } => false,
+            ImageOp::SearchIndex { .. } | ImageOp::ReadManifest { .. } | ImageOp::TryCredential { .. } => {
+                false
+            }
+            // The file is replaced whole, as the last step.
+            ImageOp::KeepCredential { .. } | ImageOp::ForgetCredential { .. } => false,
         }
     }
 
@@ -228,6 +347,10 @@ impl ImageOp {
                 [image, manifest].into_iter().chain(before).map(String::as_str).collect()
             }
             ImageOp::RemoveImage { image, .. } => vec![image],
+            ImageOp::CompressLayer { blob, .. }
+            | ImageOp::PushLayer { blob, .. }
+            | ImageOp::PushConfig { blob, .. } => vec![blob],
+            ImageOp::PutManifest { manifest, .. } => vec![manifest],
             ImageOp::SaveImages { images, .. } => images.iter().map(String::as_str).collect(),
             ImageOp::FreezeContainer { .. }
             | ImageOp::ThawContainer { .. }
@@ -238,7 +361,13 @@ impl ImageOp {
             | ImageOp::ReadManifests { .. }
             | ImageOp::ReadConfigs { .. }
             | ImageOp::AskRegistry { .. }
-            | ImageOp::FetchConfig { .. } => vec![],
+            | ImageOp::FetchConfig { .. }
+            | ImageOp::SearchIndex { .. }
+            | ImageOp::ReadManifest { .. }
+            | ImageOp::TryCredential { .. }
+            | ImageOp::KeepCredential { .. }
+            | ImageOp::ForgetCredential { .. }
+            | ImageOp::CollectGarbage { .. } => vec![],
         }
     }
 
@@ -255,12 +384,22 @@ impl ImageOp {
             | ImageOp::TagImage { .. }
             | ImageOp::RemoveImage { .. }
             | ImageOp::SaveImages { .. }
-            | ImageOp::ExportTree { .. } => false,
+            | ImageOp::ExportTree { .. }
+            | ImageOp::CompressLayer { .. }
+            | ImageOp::PushLayer { .. }
+            | ImageOp::PushConfig { .. }
+            | ImageOp::PutManifest { .. }
+            | ImageOp::KeepCredential { .. }
+            | ImageOp::ForgetCredential { .. }
+            | ImageOp::CollectGarbage { .. } => false,
             ImageOp::OpenArchive { .. }
             | ImageOp::ReadManifests { .. }
             | ImageOp::ReadConfigs { .. }
             | ImageOp::AskRegistry { .. }
-            | ImageOp::FetchConfig { .. } => true,
+            | ImageOp::FetchConfig { .. }
+            | ImageOp::SearchIndex { .. }
+            | ImageOp::ReadManifest { .. }
+            | ImageOp::TryCredential { .. } => true,
         }
     }
 }

@@ -4,8 +4,10 @@
 mod fake;
 mod hostile;
 pub mod images;
+mod killed;
 mod login;
 mod real;
 mod round_trip;
+mod sent;
 mod tls;
 mod told;

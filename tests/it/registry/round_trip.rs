@@ -97,6 +97,17 @@ fn a_run_fetches_what_is_missing() {
     };
     let never = run(&["--pull", "never"]).expect(125);
     assert!(never.err.contains("no such image"), "{}", never.err);
+    let told = elsewhere(
+        &sandbox,
+        "told",
+        &["--lang", "en", "run", "--rm", "--network", "none", "--trace", &name, "cat", "/version"],
+    );
+    let told = told.expect(0).err.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (pulled, ran) = told.split_once("The exit status of").expect("two stories");
+    for words in ["image.ask-registry", "Take in layer 1 of 1", "image.name-images"] {
+        assert!(pulled.contains(words) && !ran.contains(words), "{words}: {told}");
+    }
+    assert!(ran.contains("exec.exec"), "{told}");
     let first = run(&[]).expect(0);
     assert_eq!(first.out, "one\n");
     assert!(first.err.starts_with(&format!("Unable to find image '{name}' locally\n")), "{}", first.err);

@@ -5,6 +5,7 @@
 
 mod agree;
 mod compare;
+mod images;
 mod kinds;
 mod netlink;
 mod strace;

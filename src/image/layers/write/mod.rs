@@ -26,6 +26,8 @@ pub struct Written {
     pub entries: u64,
     /// Bytes of the content of files, without holes.
     pub file_bytes: u64,
+    /// Bytes of files as they read, holes included.
+    pub size: u64,
     /// `.wh.NAME` files.
     pub whiteouts: u64,
     /// `.wh..wh..opq` files.
@@ -242,6 +244,7 @@ impl<'a, W: Write> Writer<'a, W> {
         let Some(parts) = parts else {
             self.member(&Member { stored: size, ..member })?;
             self.done.file_bytes += size;
+            self.done.size += size;
             return self.out.content(path, file, &[(0, size)]);
         };
         let map = header::sparse_map(&parts);
@@ -250,6 +253,7 @@ impl<'a, W: Write> Writer<'a, W> {
         self.out.bytes(&map)?;
         self.done.sparse += 1;
         self.done.file_bytes += stored;
+        self.done.size += size;
         self.out.content(path, file, &parts)
     }
 

@@ -13,6 +13,16 @@ use crate::trace::{Fact, Kind, Value};
 
 /// What there is to say of an operation's result.
 pub fn evidence(op: &ImageOp, state: &State) -> Vec<Fact> {
+    let mut facts = result(op, state);
+    let counted = &state.images.counted;
+    if !counted.is_empty() {
+        let text: Vec<String> = counted.iter().map(|(name, n)| format!("{name} {n}")).collect();
+        facts.push(fact("counted as they were made", "more system calls", Value::Text(text.join(", "))));
+    }
+    facts
+}
+
+fn result(op: &ImageOp, state: &State) -> Vec<Fact> {
     let images = &state.images;
     match op {
         ImageOp::OpenArchive { path } => {
@@ -137,7 +147,37 @@ pub fn evidence(op: &ImageOp, state: &State) -> Vec<Fact> {
             facts.push(written);
             facts
         }
+        ImageOp::CollectGarbage { store } => collected(store, images),
+        ImageOp::CompressLayer { .. }
+        | ImageOp::PushLayer { .. }
+        | ImageOp::PushConfig { .. }
+        | ImageOp::PutManifest { .. }
+        | ImageOp::SearchIndex { .. }
+        | ImageOp::ReadManifest { .. }
+        | ImageOp::TryCredential { .. }
+        | ImageOp::KeepCredential { .. }
+        | ImageOp::ForgetCredential { .. } => {
+            images.asking.as_ref().map_or_else(Vec::new, |asking| super::push::evidence(op, asking))
+        }
     }
+}
+
+/// How much there is now, and what a collection took.
+fn collected(store: &str, images: &super::Images) -> Vec<Fact> {
+    let count = |dir: &str| {
+        let entries = std::fs::read_dir(Path::new(store).join(dir));
+        int(entries.map_or(0, Iterator::count) as u64)
+    };
+    let mut facts = vec![
+        fact(store, "blobs", Value::Int(count("blobs/sha256"))),
+        fact(store, "layers", Value::Int(count("layers"))),
+    ];
+    if let Some(collected) = &images.making.collected {
+        facts.push(fact("collection", "blobs removed", Value::Int(int(collected.blobs.len() as u64))));
+        facts.push(fact("collection", "layers removed", Value::Int(int(collected.layers.len() as u64))));
+        facts.push(fact("collection", "bytes freed", Value::volatile(Kind::Bytes, collected.bytes)));
+    }
+    facts
 }
 
 /// The three names of each layer.
@@ -154,7 +194,7 @@ fn names_of_layers(source: &str, image: &crate::image::Incoming) -> Vec<Fact> {
 }
 
 /// Size and digest of a stored blob, read from the disk.
-fn blob(path: &str) -> Vec<Fact> {
+pub(super) fn blob(path: &str) -> Vec<Fact> {
     let Ok(mut file) = std::fs::File::open(path) else {
         return vec![fact("stat(2)", path, Value::from("no such file or directory"))];
     };

@@ -1,22 +1,19 @@
 //! Layers: taken in, and taken back.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
 use oci_spec::image::{Descriptor, Digest};
 
-use super::Images;
+use super::{Cx, Images};
 use crate::container::record;
 use crate::image::intake::{Intake, Options, Wanted};
 use crate::image::layers::remove_tree;
 use crate::image::{ImageError, Store};
-use crate::kernel::linux::recorder::{Recorder, zero};
+use crate::kernel::Failure;
 use crate::kernel::linux::signals;
-use crate::kernel::{Errno, Failure};
 use crate::plan::Op;
 use crate::plan::image::ImageOp;
-use crate::trace::Value;
 
 /// How often a step that waits for its layer looks for a Ctrl-C.
 const LOOK: Duration = Duration::from_millis(50);
@@ -36,11 +33,12 @@ pub fn wanted(op: &Op) -> Option<Wanted> {
 
 /// Waits for a layer; the first one to be asked for starts them all. `true` when
 /// the store had it.
-pub fn take(index: u32, store: &Store, images: &mut Images) -> Result<bool, Failure> {
+pub fn take(index: u32, store: &Store, cx: &mut Cx<'_>, images: &mut Images) -> Result<bool, Failure> {
     if images.intake.is_none() {
         let source =
             images.source.clone().ok_or_else(|| Failure::new("go on: nothing was resolved", None))?;
-        let mut options = Options { name_whiteouts: images.name_whiteouts, ..Options::default() };
+        let mut options =
+            Options { name_whiteouts: images.name_whiteouts, limits: images.limits, ..Options::default() };
         if !images.ahead {
             options.lanes = 0;
         }
@@ -49,9 +47,9 @@ pub fn take(index: u32, store: &Store, images: &mut Images) -> Result<bool, Fail
     }
     let Some(intake) = &images.intake else { return Err(Failure::new("go on: no layer is under way", None)) };
     let at = usize::try_from(index).unwrap_or(0).saturating_sub(1);
-    let outcome = loop {
+    let done = loop {
         if let Some(done) = intake.wait_for(at, LOOK) {
-            break done?;
+            break done;
         }
         // The engine asks between steps; a layer can take long.
         if let Some(signal) = signals::take() {
@@ -59,29 +57,17 @@ pub fn take(index: u32, store: &Store, images: &mut Images) -> Result<bool, Fail
             return Err(Failure::new("go on: interrupted by a signal", None).status(128 + signal));
         }
     };
+    let taped = intake.taped(at);
+    images.heard(cx, taped);
+    let outcome = done?;
     let there = outcome.blob_there && outcome.tree_there;
     images.outcomes.insert(index, outcome);
     Ok(there)
 }
 
 /// Removes blobs and trees unless somebody needs them.
-pub fn discard(store: &Store, blobs: &[&str], chains: &[&str], rec: &mut Recorder) -> Result<(), Failure> {
-    let mut remove = |path: &Path| {
-        let args = || {
-            vec![
-                ("dirfd", Value::from("AT_FDCWD")),
-                ("pathname", Value::Text(path.to_string_lossy().into_owned())),
-                ("flags", Value::from("0, and AT_REMOVEDIR for each directory in it")),
-            ]
-        };
-        let errno = |e| match e {
-            ImageError::Io { errno, .. } => errno,
-            _ => Errno::EIO,
-        };
-        rec.call("unlinkat", args, zero, || remove_tree(path).map_err(errno))
-            .map_err(|e| ImageError::io("remove", path, e))
-    };
-    store.discard(blobs, chains, &in_use(store), &mut remove).map_err(Failure::from)
+pub fn discard(store: &Store, blobs: &[&str], chains: &[&str]) -> Result<(), Failure> {
+    store.discard(blobs, chains, &in_use(store), &mut |path| remove_tree(path)).map_err(Failure::from)
 }
 
 /// The layers that containers were made from.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::image::archive::save::{self, Chosen, Format};
 use crate::image::create::{self, NewLayer, Taken};
-use crate::image::layers::write;
-use crate::image::store::{Removed, Staging};
+use crate::image::layers::{Limits, size, write};
+use crate::image::store::{Collected, Removed, Staging};
 use crate::image::union::Stack;
 use crate::image::{ImageError, Reference, Store};
 use crate::kernel::Failure;
@@ -27,6 +27,8 @@ pub struct Making {
     pub tar: Option<Taken>,
     /// What was removed by all steps.
     pub removed: Removed,
+    /// What the last collection took away.
+    pub collected: Option<Collected>,
     /// Bytes written outside of the store.
     pub bytes: u64,
     pub(super) stage: Option<Staging>,
@@ -34,7 +36,7 @@ pub struct Making {
 }
 
 /// Carries an operation out; `true` when its work was done before.
-pub fn apply(op: &ImageOp, store: &Store, making: &mut Making) -> Result<bool, Failure> {
+pub fn apply(op: &ImageOp, store: &Store, limits: &Limits, making: &mut Making) -> Result<bool, Failure> {
     match op {
         ImageOp::FreezeContainer { pid, .. } => {
             making.frozen = Some(cgroup::freeze(*pid, &host::facts()?.cgroups)?);
@@ -48,11 +50,11 @@ pub fn apply(op: &ImageOp, store: &Store, making: &mut Making) -> Result<bool, F
         ImageOp::ImportTar { path } => {
             let stage = staged(store, making)?;
             making.tar = Some(match path.as_str() {
-                "-" => create::read_tar(&stage, std::io::stdin().lock(), "-", None)?,
+                "-" => create::read_tar(&stage, std::io::stdin().lock(), "-", None, limits)?,
                 path => {
                     let file = std::fs::File::open(path).map_err(|e| ImageError::io("open", path, e))?;
                     let size = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|m| m.len());
-                    create::read_tar(&stage, file, path, size)?
+                    create::read_tar(&stage, file, path, size, limits)?
                 }
             });
         }
@@ -65,7 +67,13 @@ pub fn apply(op: &ImageOp, store: &Store, making: &mut Making) -> Result<bool, F
             };
             let trees: Vec<(String, PathBuf)> =
                 place.filter(|_| dir.is_some()).map(|p| (chain_id.clone(), p)).into_iter().collect();
+            let size = match (&making.layer, &making.tar) {
+                (Some(layer), _) => layer.written.size,
+                (None, Some(tar)) => tar.size,
+                (None, None) => return Err(missing()),
+            };
             store.add(&[(blob.clone(), file)], &trees, &[])?;
+            size::note(&store.layer_dir(chain_id)?, size)?;
         }
         ImageOp::TagImage { manifest, name, .. } => store.tag(manifest, &reference(name)?)?,
         ImageOp::RemoveImage { wanted, keep, .. } => {
@@ -76,6 +84,13 @@ pub fn apply(op: &ImageOp, store: &Store, making: &mut Making) -> Result<bool, F
             making.removed.untagged.extend(removed.untagged);
             making.removed.deleted.extend(removed.deleted);
             making.removed.bytes += removed.bytes;
+        }
+        ImageOp::CollectGarbage { .. } => {
+            let collected = store.collect(&super::layers::in_use(store))?;
+            making.removed.bytes += collected.bytes;
+            let nothing = collected.blobs.is_empty() && collected.layers.is_empty();
+            making.collected = Some(collected);
+            return Ok(nothing);
         }
         ImageOp::SaveImages { path, shape, .. } => {
             let format = if shape == "oci-archive" { Format::Oci } else { Format::Docker };
@@ -116,7 +131,7 @@ pub fn undo(op: &ImageOp, store: &Store, making: &mut Making) -> Result<(), Fail
 }
 
 /// The staging directory of this action; it holds a lease on what must stay.
-fn staged(store: &Store, making: &mut Making) -> Result<PathBuf, Failure> {
+pub(super) fn staged(store: &Store, making: &mut Making) -> Result<PathBuf, Failure> {
     let stage = store.stage()?;
     store.lease(&stage, making.keep.iter().map(String::as_str))?;
     let path = stage.path().to_owned();

@@ -7,6 +7,7 @@ mod layers;
 mod load;
 mod make;
 mod pull;
+mod push;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +15,9 @@ use std::sync::Arc;
 use super::cx::Cx;
 use super::state::State;
 use crate::image::archive::{Archive, Manifests};
+use crate::image::calls::{Tape, Taped};
 use crate::image::intake::{BlobSource, Intake, Outcome, Progress, Quiet, Wanted};
+use crate::image::layers::Limits;
 use crate::image::{Incoming, Store};
 use crate::kernel::Failure;
 use crate::plan::image::{Arriving, ArrivingLayer, ImageOp};
@@ -23,6 +26,7 @@ use crate::plan::{Op, Plan};
 pub use evidence::evidence;
 pub use make::{Making, out};
 pub use pull::Asking;
+pub use push::Sending;
 
 /// What is held between the steps of actions on images.
 #[derive(Default)]
@@ -42,6 +46,8 @@ pub struct Images {
     pub ahead: bool,
     /// Whiteouts to name as evidence; 0 when nobody looks.
     pub name_whiteouts: usize,
+    /// How far a layer may grow.
+    pub limits: Limits,
     /// The layers of this plan, in order.
     wanted: Vec<Wanted>,
     intake: Option<Intake>,
@@ -51,6 +57,10 @@ pub struct Images {
     pub making: Making,
     /// What was read of the archive.
     seen: Option<load::Seen>,
+    /// Each call is told that changes something, and not only how many of a kind.
+    pub each_call: bool,
+    /// Calls of the step that were only counted.
+    counted: BTreeMap<&'static str, u64>,
 }
 
 impl std::fmt::Debug for Images {
@@ -91,6 +101,14 @@ impl Images {
         self.incoming.iter().map(image).collect()
     }
 
+    /// Calls that were made for this step.
+    fn heard(&mut self, cx: &mut Cx<'_>, taped: Taped) {
+        cx.rec.add(taped.calls);
+        for (name, n) in taped.counted {
+            *self.counted.entry(name).or_default() += n;
+        }
+    }
+
     fn progress(&self) -> Arc<dyn Progress> {
         self.progress.clone().unwrap_or_else(Quiet::shared)
     }
@@ -98,6 +116,29 @@ impl Images {
 
 /// Carries an operation out; `true` when its work was done before.
 pub(super) fn apply(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failure> {
+    told(cx, state, |cx, state| carry_out(op, cx, state))
+}
+
+/// Takes an operation back. Nothing is removed that another image, a container
+/// or another process needs.
+pub(super) fn undo(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<(), Failure> {
+    told(cx, state, |_, state| take_back(op, state))
+}
+
+/// Does something, with the calls of the image room among those of the step.
+fn told<R>(cx: &mut Cx<'_>, state: &mut State, work: impl FnOnce(&mut Cx<'_>, &mut State) -> R) -> R {
+    if !cx.rec.is_on() {
+        return work(cx, state);
+    }
+    let tape = Tape::new(state.images.each_call);
+    state.images.counted.clear();
+    let done = tape.listen(|| work(cx, state));
+    let taped = tape.take();
+    state.images.heard(cx, taped);
+    done
+}
+
+fn carry_out(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failure> {
     let store = Store::open(&state.store);
     match op {
         ImageOp::OpenArchive { path } => load::open(path, &store, cx.rec, &mut state.images),
@@ -105,7 +146,7 @@ pub(super) fn apply(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<
         ImageOp::ReadConfigs { .. } => load::configs(&mut state.images),
         ImageOp::AskRegistry { reference, platform, .. } => pull::ask(reference, platform, &mut state.images),
         ImageOp::FetchConfig { platform, .. } => pull::config(platform, &mut state.images),
-        ImageOp::TakeLayer { index, .. } => layers::take(*index, &store, &mut state.images),
+        ImageOp::TakeLayer { index, .. } => layers::take(*index, &store, cx, &mut state.images),
         ImageOp::NameImages { .. } => {
             Incoming::name_all(&store, &state.images.incoming)?;
             // The names hold what the lease held.
@@ -121,13 +162,23 @@ pub(super) fn apply(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<
         | ImageOp::TagImage { .. }
         | ImageOp::RemoveImage { .. }
         | ImageOp::SaveImages { .. }
-        | ImageOp::ExportTree { .. } => make::apply(op, &store, &mut state.images.making),
+        | ImageOp::ExportTree { .. }
+        | ImageOp::CollectGarbage { .. } => {
+            make::apply(op, &store, &state.images.limits, &mut state.images.making)
+        }
+        ImageOp::CompressLayer { .. }
+        | ImageOp::PushLayer { .. }
+        | ImageOp::PushConfig { .. }
+        | ImageOp::PutManifest { .. }
+        | ImageOp::SearchIndex { .. }
+        | ImageOp::ReadManifest { .. }
+        | ImageOp::TryCredential { .. }
+        | ImageOp::KeepCredential { .. }
+        | ImageOp::ForgetCredential { .. } => push::apply(op, &store, &mut state.images),
     }
 }
 
-/// Takes an operation back. Nothing is removed that another image, a container
-/// or another process needs.
-pub(super) fn undo(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<(), Failure> {
+fn take_back(op: &ImageOp, state: &mut State) -> Result<(), Failure> {
     let store = Store::open(&state.store);
     match op {
         ImageOp::TakeLayer { blob, chain_id, stored, unpacked, .. } => {
@@ -135,17 +186,17 @@ pub(super) fn undo(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<(
             state.images.intake = None;
             let blobs = (!stored).then_some(blob.as_str());
             let chains = (!unpacked).then_some(chain_id.as_str());
-            layers::discard(&store, blobs.as_slice(), chains.as_slice(), cx.rec)
+            layers::discard(&store, blobs.as_slice(), chains.as_slice())
         }
         ImageOp::NameImages { images, manifests, .. } => {
             state.images.intake = None;
             let blobs: Vec<&str> = images.iter().chain(manifests).map(String::as_str).collect();
-            layers::discard(&store, &blobs, &[], cx.rec)
+            layers::discard(&store, &blobs, &[])
         }
         ImageOp::StoreLayer { blob, chain_id, dir, .. } => {
             state.images.making.stage = None;
             let chains = dir.as_ref().map(|_| chain_id.as_str());
-            layers::discard(&store, &[blob], chains.as_slice(), cx.rec)
+            layers::discard(&store, &[blob], chains.as_slice())
         }
         ImageOp::FreezeContainer { .. } | ImageOp::TagImage { .. } => {
             make::undo(op, &store, &mut state.images.making)
@@ -162,7 +213,17 @@ pub(super) fn undo(op: &ImageOp, cx: &mut Cx<'_>, state: &mut State) -> Result<(
         | ImageOp::ThawContainer { .. }
         | ImageOp::RemoveImage { .. }
         | ImageOp::SaveImages { .. }
-        | ImageOp::ExportTree { .. } => Ok(()),
+        | ImageOp::ExportTree { .. }
+        | ImageOp::CollectGarbage { .. }
+        | ImageOp::CompressLayer { .. }
+        | ImageOp::PushLayer { .. }
+        | ImageOp::PushConfig { .. }
+        | ImageOp::PutManifest { .. }
+        | ImageOp::SearchIndex { .. }
+        | ImageOp::ReadManifest { .. }
+        | ImageOp::TryCredential { .. }
+        | ImageOp::KeepCredential { .. }
+        | ImageOp::ForgetCredential { .. } => Ok(()),
     }
 }
 

@@ -1,8 +1,9 @@
 //! A registry: asked what a name means, and for the config.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
-use super::Images;
+use super::{Images, Sending};
 use crate::image::manifest::{Matcher, Platform};
 use crate::image::registry::pull::{self, Found, Source};
 use crate::image::registry::{Client, Repository};
@@ -18,13 +19,35 @@ pub struct Asking {
     repository: Option<Repository>,
     found: Option<Found>,
     /// Exchanges that were told already.
-    told: usize,
+    told: Cell<usize>,
+    /// What is sent there, or read for its own sake.
+    pub sending: Sending,
 }
 
 impl Asking {
     /// Nothing is asked yet.
     pub fn new(client: Arc<Client>) -> Self {
-        Asking { client, repository: None, found: None, told: 0 }
+        Asking { client, repository: None, found: None, told: Cell::new(0), sending: Sending::default() }
+    }
+
+    /// How registries are reached.
+    pub fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    /// A step begins: what was asked before is told.
+    pub(super) fn begin(&self) {
+        self.told.set(self.client.exchanges().len());
+    }
+
+    /// The requests that were not told yet, with the status of their answers.
+    pub(super) fn http(&self) -> Vec<Fact> {
+        let exchanges = self.client.exchanges();
+        let told = self.told.replace(exchanges.len());
+        exchanges[told.min(exchanges.len())..]
+            .iter()
+            .map(|e| fact("HTTP", &format!("{} {}", e.method, e.url), Value::Int(i64::from(e.status))))
+            .collect()
     }
 
     /// What the last name led to.
@@ -33,7 +56,7 @@ impl Asking {
     }
 }
 
-fn asking(images: &mut Images) -> Result<&mut Asking, Failure> {
+pub(super) fn asking(images: &mut Images) -> Result<&mut Asking, Failure> {
     images.asking.as_mut().ok_or_else(|| Failure::new("go on: there is no way to a registry", None))
 }
 
@@ -50,7 +73,7 @@ pub fn ask(reference: &str, platform: &str, images: &mut Images) -> Result<bool,
     let asking = asking(images)?;
     let reference = Reference::parse(reference)
         .map_err(|error| ImageError::Reference { input: reference.to_owned(), error })?;
-    asking.told = asking.client.exchanges().len();
+    asking.begin();
     let repository = Repository::new(asking.client.clone(), &reference).map_err(ImageError::from)?;
     asking.found = Some(pull::find(&repository, &reference, &matcher)?);
     asking.repository = Some(repository);
@@ -61,7 +84,7 @@ pub fn ask(reference: &str, platform: &str, images: &mut Images) -> Result<bool,
 pub fn config(platform: &str, images: &mut Images) -> Result<bool, Failure> {
     let matcher = matcher(platform)?;
     let asking = asking(images)?;
-    asking.told = asking.client.exchanges().len();
+    asking.begin();
     let (Some(found), Some(repository)) = (&asking.found, &asking.repository) else {
         return Err(Failure::new("go on: no manifest was read", None));
     };
@@ -75,11 +98,7 @@ pub fn config(platform: &str, images: &mut Images) -> Result<bool, Failure> {
 /// The requests of the last step with their answers, and what they held.
 pub fn evidence(registry: &str, images: &Images) -> Vec<Fact> {
     let Some(asking) = &images.asking else { return Vec::new() };
-    let exchanges = asking.client.exchanges();
-    let mut facts: Vec<Fact> = exchanges[asking.told.min(exchanges.len())..]
-        .iter()
-        .map(|e| fact("HTTP", &format!("{} {}", e.method, e.url), Value::Int(i64::from(e.status))))
-        .collect();
+    let mut facts = asking.http();
     let Some(found) = &asking.found else { return facts };
     let digest = |key: &str, d: &str| fact(registry, key, Value::volatile(Kind::Digest, d));
     facts.push(fact(registry, "media type", Value::Text(found.media_type.clone())));

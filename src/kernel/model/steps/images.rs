@@ -83,7 +83,17 @@ pub(super) fn apply(op: &ImageOp, cx: &mut Cx<'_>) -> Result<bool, Failure> {
         | ImageOp::TagImage { .. }
         | ImageOp::RemoveImage { .. }
         | ImageOp::SaveImages { .. }
-        | ImageOp::ExportTree { .. } => Err(Failure::new(
+        | ImageOp::ExportTree { .. }
+        | ImageOp::CompressLayer { .. }
+        | ImageOp::PushLayer { .. }
+        | ImageOp::PushConfig { .. }
+        | ImageOp::PutManifest { .. }
+        | ImageOp::SearchIndex { .. }
+        | ImageOp::ReadManifest { .. }
+        | ImageOp::TryCredential { .. }
+        | ImageOp::KeepCredential { .. }
+        | ImageOp::ForgetCredential { .. }
+        | ImageOp::CollectGarbage { .. } => Err(Failure::new(
             format!("do {} on the modelled machine: it has no such operation", op.name()),
             None,
         )
