@@ -131,7 +131,10 @@ pub fn run(
     pin: Option<Pin>,
     watching: Watching,
 ) -> Result<Outcome, CliError> {
-    let Prepared { spec, plan } = prepare(context, args, request, &image, false)?;
+    let Prepared { spec, mut plan } = prepare(context, args, request, &image, false)?;
+    if watching.tells() {
+        crate::plan::run::tell_life(&mut plan);
+    }
     watching.check(&plan)?;
     let record = record(&spec, args, request);
     let dir = &spec.dirs.container;

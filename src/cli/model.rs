@@ -120,7 +120,10 @@ pub fn run(
 ) -> Result<Outcome, CliError> {
     repair(context)?;
     let image = image(context, &args.image)?;
-    let Prepared { spec, plan } = launch::prepare(context, args, request, &image, false)?;
+    let Prepared { spec, mut plan } = launch::prepare(context, args, request, &image, false)?;
+    if watching.tells() {
+        crate::plan::run::tell_life(&mut plan);
+    }
     watching.check(&plan)?;
     let record = launch::record(&spec, args, request);
     let dir = record.dir(&context.root);

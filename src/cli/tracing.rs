@@ -159,6 +159,11 @@ impl Watching {
         self.watch
     }
 
+    /// Whether anybody is told what happens.
+    pub fn tells(&self) -> bool {
+        self.tee.is_some()
+    }
+
     /// Whether somebody may stop between two steps.
     pub fn stops(&self) -> bool {
         self.pauser.stepper.is_some() || self.pauser.fault.is_some()

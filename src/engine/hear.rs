@@ -17,6 +17,10 @@ impl Hear for Ears<'_, '_, '_> {
         self.emitter.emit(|| Body::Life { life });
     }
 
+    fn holds(&self) -> bool {
+        self.pauser.is_some()
+    }
+
     fn wants(&mut self, life: &Life) -> bool {
         self.pauser.as_mut().is_some_and(|p| p.wants(life))
     }

@@ -3,6 +3,7 @@
 //! Linux). The engine sees only the trait.
 
 pub mod errno;
+pub mod fold;
 #[cfg(feature = "linux")]
 pub mod linux;
 pub mod model;
@@ -119,6 +120,12 @@ pub enum Subject {
 pub trait Hear {
     /// It happened; to be shown at once.
     fn tell(&mut self, life: Life);
+
+    /// Whether anybody may want to hold a process: where not, it need not be found
+    /// out what a call would change.
+    fn holds(&self) -> bool {
+        false
+    }
 
     /// Whether a process is to be held before what this event ([`Life::Held`])
     /// says. Asked while it is held already, so the answer has to come quickly.

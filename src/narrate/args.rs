@@ -7,7 +7,7 @@ use fluent_bundle::{FluentArgs, FluentValue};
 
 use crate::kernel::Slots;
 use crate::plan::Op;
-use crate::plan::op::Slot;
+use crate::plan::op::{SeccompProfile, Slot};
 
 /// What is known when a message is made.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,14 @@ pub(super) fn of_op(
     for slot in SLOTS {
         let value = known.slots.get(&slot).map_or(NONE.to_owned(), |v| v.text());
         set(&mut args, slot_message(slot), FluentValue::String(Cow::Owned(value)));
+    }
+    if let Op::LoadSeccomp { profile, told } = op {
+        let profile = match profile {
+            SeccompProfile::Default { .. } => "default",
+            SeccompProfile::Unconfined => "unconfined",
+        };
+        text(&mut args, "profile", profile);
+        text(&mut args, "told", if *told { "true" } else { "false" });
     }
     if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(op) {
         let fill = Fill { known, separator, unfilled, bare: matches!(op, Op::PublishPort { .. }) };

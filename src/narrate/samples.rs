@@ -48,6 +48,7 @@ fn next(op: &Op) -> Option<Op> {
             diff_id: digest('2'),
             chain_id: digest('2'),
             dir: layer('2'),
+            created_by: s("COPY base/ /"),
         },
         Op::UnpackLayer { .. } => Op::UseLayer {
             index: 1,
@@ -189,7 +190,9 @@ fn next(op: &Op) -> Option<Op> {
                 ambient: vec![],
             },
         },
-        Op::SetCapabilities { .. } => Op::LoadSeccomp { profile: SeccompProfile::Default { caps: caps() } },
+        Op::SetCapabilities { .. } => {
+            Op::LoadSeccomp { profile: SeccompProfile::Default { caps: caps() }, told: false }
+        }
         Op::LoadSeccomp { .. } => Op::Exec {
             argv: vec![s("sh"), s("-c"), s("echo 'hello' > /etc/motd; ps")],
             env: vec![s("PATH=/bin"), s("HOME=/root")],
@@ -267,7 +270,9 @@ pub fn edges() -> Vec<Op> {
         Op::DropBounding { keep: vec![] },
         Op::SetUser { uid: 0, gid: 0, groups: vec![] },
         Op::SetCapabilities { caps: CapSets::default() },
-        Op::LoadSeccomp { profile: SeccompProfile::Default { caps: vec![] } },
+        Op::LoadSeccomp { profile: SeccompProfile::Default { caps: vec![] }, told: false },
+        Op::LoadSeccomp { profile: SeccompProfile::Default { caps: vec![] }, told: true },
+        Op::LoadSeccomp { profile: SeccompProfile::Unconfined, told: true },
         Op::Exec { argv: vec![s("true")], env: vec![], cwd: s("/work dir") },
         Op::Supervise { tty: true, interactive: false },
         Op::ReadChanges { upper: s("/u"), lower: vec![] },

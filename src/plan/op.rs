@@ -215,6 +215,8 @@ pub enum SeccompProfile {
         /// Sorted names; the profile allows more calls to more capabilities.
         caps: Vec<String>,
     },
+    /// Nothing is refused; only for a run that is told.
+    Unconfined,
 }
 
 /// One operation.
@@ -248,6 +250,9 @@ pub enum Op {
         chain_id: String,
         /// Where the tree goes.
         dir: String,
+        /// What made the layer, from the image's history.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        created_by: String,
     },
     /// Use a layer that the store already holds unpacked.
     UseLayer {
@@ -541,6 +546,10 @@ pub enum Op {
     LoadSeccomp {
         /// Which.
         profile: SeccompProfile,
+        /// glassbox is asked before calls that can change a file of a read-only layer,
+        /// and about those that the profile refuses: for a run that is told.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        told: bool,
     },
     /// Become the container's command.
     Exec {

@@ -452,7 +452,9 @@ impl<W: Write> EventSink for Console<W> {
                 self.started |= matches!(life, Life::Started { .. });
                 match (life, &mut self.current) {
                     // The calls that led to it are told first.
-                    (Life::Started { .. } | Life::Exited { .. }, Some(current)) if current.headed => {
+                    (Life::Started { .. } | Life::Exited { .. } | Life::LayerSummary(_), Some(current))
+                        if current.headed =>
+                    {
                         current.life.push(row);
                         vec![]
                     }

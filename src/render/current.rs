@@ -99,6 +99,7 @@ mod tests {
             diff_id: "d".to_owned(),
             chain_id: "c".to_owned(),
             dir: "/d".to_owned(),
+            created_by: String::new(),
         };
         let step =
             Step { id: StepId("image.unpack".to_owned()), phase: Phase::Image, actor: Actor::Runtime, op };

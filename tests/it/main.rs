@@ -16,6 +16,7 @@ mod image_edges;
 mod image_load;
 mod image_store;
 mod lessons;
+mod life;
 mod model;
 mod recording;
 mod registry;

@@ -64,9 +64,9 @@ pub fn of(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
         Op::DropBounding { .. } => status("self", &["CapBnd"]),
         Op::SetUser { .. } => status("self", &["Uid", "Gid", "Groups"]),
         Op::SetCapabilities { .. } => status("self", &["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]),
-        Op::LoadSeccomp { profile } => {
+        Op::LoadSeccomp { profile, told } => {
             let mut facts = status("self", &["Seccomp", "Seccomp_filters"]);
-            facts.extend(super::seccomp::describe(profile));
+            facts.extend(super::seccomp::describe(profile, *told));
             facts
         }
         // Still there when the command has ended already: it is a zombie until

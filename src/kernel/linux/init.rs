@@ -98,6 +98,12 @@ fn step(init: &mut Init, op: &Op, rec: &mut Recorder, slots: &mut Slots) -> Resu
             .map_err(|e| Failure::new("hand the terminal to the runtime", Some(e)))?;
         init.state.terminal = None;
     }
+    if let Some(listener) = init.state.listener.take() {
+        use std::os::fd::AsFd;
+        init.channel
+            .send(&Answer::Listener, Some(listener.as_fd()))
+            .map_err(|e| Failure::new("hand the filter's listener to the runtime", Some(e)))?;
+    }
     Ok(applied)
 }
 

@@ -1,11 +1,14 @@
 //! [`LinuxKernel`]: carries out the runtime's steps here, and lets init carry
 //! out its own.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
+
+use rustix::event::{PollFd, PollFlags, poll};
 
 use super::cx::Cx;
 use super::init::Init;
+use super::life::{Watched, Watcher};
 use super::protocol::{Answer, Channel, Go};
 use super::recorder::{Recorder, zero};
 use super::state::State;
@@ -21,11 +24,13 @@ use crate::trace::{Fact, Kind, Life, Value};
 pub struct LinuxKernel {
     store: PathBuf,
     watch: Watch,
-    rec: Recorder,
-    state: State,
+    pub(super) rec: Recorder,
+    pub(super) state: State,
     steps: Vec<InitStep>,
     /// Layer trees, uppermost first.
     layers: Vec<String>,
+    /// The writable layer.
+    upper: String,
     /// Init goes through its steps also while it is watched.
     ahead: bool,
     /// The next of init's steps that is asked for.
@@ -33,6 +38,9 @@ pub struct LinuxKernel {
     /// Init has been let go up to here.
     sent: usize,
     child: Option<Child>,
+    /// What to watch, and who watches it once there is a filter that asks.
+    watched: Watched,
+    watcher: Option<Watcher>,
 }
 
 /// One of init's steps.
@@ -46,9 +54,9 @@ struct InitStep {
 
 /// The init process, not yet reaped.
 #[derive(Debug)]
-struct Child {
-    pid: i32,
-    pidfd: OwnedFd,
+pub(super) struct Child {
+    pub pid: i32,
+    pub pidfd: OwnedFd,
     channel: Channel,
 }
 
@@ -62,10 +70,13 @@ impl LinuxKernel {
             state: State::default(),
             steps: Vec::new(),
             layers: Vec::new(),
+            upper: String::new(),
             ahead: false,
             next: 0,
             sent: 0,
             child: None,
+            watched: Watched::default(),
+            watcher: None,
         }
     }
 
@@ -170,6 +181,7 @@ impl LinuxKernel {
     ) -> Result<Applied, StepFailure> {
         let mut about = None;
         loop {
+            self.answer_the_filter()?;
             let child = self.child.as_mut().ok_or_else(no_init)?;
             match child.channel.receive::<Answer>() {
                 Ok(Some(Answer::Done(mut applied))) => {
@@ -182,6 +194,13 @@ impl LinuxKernel {
                     self.state.terminal = child.channel.take_passed();
                     if let Some(master) = &self.state.terminal {
                         terminal::copy_size(&mut self.rec, master);
+                    }
+                }
+                Ok(Some(Answer::Listener)) => {
+                    if let Some(listener) = child.channel.take_passed() {
+                        let watched = std::mem::take(&mut self.watched);
+                        self.watcher =
+                            Some(Watcher::new(listener, child.pid, watched, self.watch, &mut self.rec)?);
                     }
                 }
                 Ok(Some(Answer::AboutToExec(applied))) => about = Some(applied),
@@ -201,6 +220,25 @@ impl LinuxKernel {
         }
     }
 
+    /// Once its filter asks, init cannot go on without an answer: it gets one until
+    /// it says something.
+    fn answer_the_filter(&mut self) -> Result<(), StepFailure> {
+        let (Some(watcher), Some(child)) = (&mut self.watcher, &self.child) else { return Ok(()) };
+        while !child.channel.has_message() {
+            watcher.serve(&mut |_| {})?;
+            let mut fds = vec![PollFd::from_borrowed_fd(child.channel.fd().as_fd(), PollFlags::IN)];
+            watcher.fds(&mut fds);
+            match poll(&mut fds, None) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(e) => return Err(Failure::new("hear from init", Some(e.into())).into()),
+            }
+            if !fds[0].revents().is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// execve closed init's end of the channel.
     fn executed(&mut self, mut applied: Applied, step: &Step, slots: &Slots, life: OnLife<'_>) -> Applied {
         let mut calls = self.rec.take();
@@ -210,6 +248,9 @@ impl LinuxKernel {
             let mut slots = slots.clone();
             let cx = Cx { rec: &mut Recorder::off(), slots: &mut slots };
             applied.after = evidence::of(&step.op, &cx, &self.state);
+        }
+        if let Some(watcher) = &mut self.watcher {
+            watcher.started();
         }
         if let Some(child) = &self.child {
             life.tell(Life::Started { pid: Value::volatile(Kind::Pid, child.pid) });
@@ -237,8 +278,13 @@ impl LinuxKernel {
 
     fn supervise(&mut self, interactive: bool, slots: &mut Slots, life: OnLife<'_>) -> Result<(), Failure> {
         let child = self.child.take().ok_or_else(no_init)?;
-        let ended =
-            supervise::run(child.pid, &child.pidfd, interactive, &mut self.state, &mut self.rec, life)?;
+        let mut watcher = self.watcher.take();
+        let ended = supervise::run(self, &child, interactive, watcher.as_mut(), slots, life);
+        if ended.is_err() {
+            // The undo kills it.
+            self.child = Some(child);
+        }
+        let ended = ended?;
         slots.insert(Slot::ExitStatus, Value::Int(i64::from(ended.status())));
         net::settle(&mut self.rec)
     }
@@ -246,6 +292,7 @@ impl LinuxKernel {
     /// Kills init and waits until its namespaces are gone.
     fn kill_init(&mut self) -> Result<(), Failure> {
         let Some(child) = self.child.take() else { return Ok(()) };
+        self.watcher = None;
         match supervise::signal(&mut self.rec, &child.pidfd, libc::SIGKILL) {
             Ok(()) | Err(crate::kernel::Errno::ESRCH) => {}
             Err(e) => return Err(Failure::new(format!("kill init, process {}", child.pid), Some(e))),
@@ -259,6 +306,11 @@ impl LinuxKernel {
         let cx = Cx { rec: &mut self.rec, slots };
         dispatch::facts(op, &cx, &self.state)
     }
+}
+
+/// Whether the life of the plan's container is to be told.
+fn told(plan: &Plan) -> bool {
+    plan.steps.iter().any(|s| matches!(s.op, Op::LoadSeccomp { told: true, .. }))
 }
 
 fn no_init() -> Failure {
@@ -280,12 +332,16 @@ impl Kernel for LinuxKernel {
         let images = std::mem::take(&mut self.state.images);
         self.state = State { images: images.next(plan), ..State::of(plan, &self.store) };
         net::begin(plan);
+        self.watched = if told(plan) { Watched::of(plan) } else { Watched::default() };
+        self.watcher = None;
         (self.next, self.sent) = (0, 0);
         self.steps.clear();
         self.layers.clear();
+        self.upper.clear();
         for (n, step) in plan.steps.iter().enumerate() {
-            if let Op::MountOverlay { lower, .. } = &step.op {
+            if let Op::MountOverlay { lower, upper, .. } = &step.op {
                 self.layers.clone_from(lower);
+                self.upper.clone_from(upper);
             }
             if step.actor != Actor::Init {
                 continue;
@@ -342,7 +398,11 @@ impl Kernel for LinuxKernel {
     fn observe(&mut self, subject: Subject, slots: &Slots) -> Vec<Fact> {
         let mut slots = slots.clone();
         let pid = Cx { rec: &mut self.rec, slots: &mut slots }.init_pid();
-        observe::observe(subject, pid, &self.layers)
+        let mut facts = observe::observe(subject, pid, &self.layers);
+        if subject == Subject::Layers && !self.upper.is_empty() {
+            facts.extend(observe::writable(&self.upper, &self.layers));
+        }
+        facts
     }
 
     fn undo(&mut self, op: &Op, slots: &Slots) -> Result<Applied, StepFailure> {

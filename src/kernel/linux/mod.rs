@@ -25,6 +25,7 @@ pub mod images;
 mod init;
 mod kernel;
 mod layers;
+mod life;
 mod mount_options;
 mod mounts;
 pub mod net;

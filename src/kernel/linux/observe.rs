@@ -1,6 +1,8 @@
 //! What `inspect` looks at while a run is paused: the present state of one
 //! subject, through init's `/proc` entry where there is an init.
 
+use std::path::{Path, PathBuf};
+
 use super::evidence::{self, fact};
 use super::net;
 use crate::kernel::Subject;
@@ -22,6 +24,17 @@ pub fn observe(subject: Subject, init: Option<i32>, layers: &[String]) -> Vec<Fa
         Subject::Layers => layers.iter().flat_map(|l| evidence::made(l)).collect(),
         Subject::Processes => init.map_or_else(Vec::new, processes),
     }
+}
+
+/// What stands in the writable layer, with Docker's letters: A, C, D.
+pub fn writable(upper: &str, layers: &[String]) -> Vec<Fact> {
+    let below: Vec<PathBuf> = layers.iter().map(PathBuf::from).collect();
+    // Before the layer is made there is nothing to see.
+    let changes = crate::image::changes::changes(Path::new(upper), &below).unwrap_or_default();
+    let shown = |c: crate::image::changes::Change| {
+        fact(upper, &c.path.to_string_lossy(), Value::Text(c.kind.letter().to_string()))
+    };
+    changes.into_iter().map(shown).collect()
 }
 
 fn text_lines(source: &str, key: &str) -> Vec<Fact> {

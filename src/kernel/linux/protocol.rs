@@ -3,6 +3,7 @@
 //! it is watched, once for each step, or fails at a step. Before execve init says what it is about to do, and silence
 //! after that, the end of the stream, means that execve worked.
 
+use std::collections::VecDeque;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -35,6 +36,8 @@ pub enum Answer {
     Failed(usize, Box<StepFailure>),
     /// The terminal's master comes with this message; more follows.
     Terminal,
+    /// The listener of the filter comes with this message; more follows.
+    Listener,
     /// The next call is execve.
     AboutToExec(Applied),
 }
@@ -43,7 +46,7 @@ pub enum Answer {
 #[derive(Debug)]
 pub struct Channel {
     fd: OwnedFd,
-    passed: Option<OwnedFd>,
+    passed: VecDeque<OwnedFd>,
     /// Read and not yet taken apart: one call may bring many messages.
     read: Vec<u8>,
     /// Said and not yet sent, since when.
@@ -68,7 +71,7 @@ impl Channel {
     }
 
     fn of(fd: OwnedFd) -> Channel {
-        Channel { fd, passed: None, read: Vec::new(), queued: Vec::new(), since: None }
+        Channel { fd, passed: VecDeque::new(), read: Vec::new(), queued: Vec::new(), since: None }
     }
 
     /// Says a message that can wait for company: each one that is sent wakes the
@@ -135,9 +138,20 @@ impl Channel {
         message.map(Some)
     }
 
-    /// A descriptor that came with the last messages.
+    /// The first descriptor that came with the last messages.
     pub fn take_passed(&mut self) -> Option<OwnedFd> {
-        self.passed.take()
+        self.passed.pop_front()
+    }
+
+    /// For poll(2).
+    pub fn fd(&self) -> &OwnedFd {
+        &self.fd
+    }
+
+    /// Whether a whole message has been read already.
+    pub fn has_message(&self) -> bool {
+        let length = self.read.first_chunk().map(|l| u32::from_ne_bytes(*l) as usize);
+        length.is_some_and(|length| self.read.len() >= 4 + length)
     }
 
     /// Reads until there are so many bytes; `false` when the other side closed before.
@@ -161,7 +175,7 @@ impl Channel {
             self.read.truncate(start + got.unwrap_or(0));
             for message in control.drain() {
                 if let RecvAncillaryMessage::ScmRights(fds) = message {
-                    self.passed = fds.into_iter().next().or(self.passed.take());
+                    self.passed.extend(fds);
                 }
             }
             if got? == 0 {

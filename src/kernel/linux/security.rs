@@ -28,7 +28,10 @@ pub fn apply(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failur
         Op::DropBounding { keep } => drop_bounding(rec, keep)?,
         Op::SetUser { uid, gid, groups } => set_user(rec, state, *uid, *gid, groups)?,
         Op::SetCapabilities { caps } => set_capabilities(rec, caps)?,
-        Op::LoadSeccomp { profile } => super::seccomp::load(profile, rec)?,
+        Op::LoadSeccomp { profile, told: false } => super::seccomp::load(profile, rec)?,
+        Op::LoadSeccomp { profile, told: true } => {
+            state.listener = Some(super::seccomp::load_asking(profile, rec)?);
+        }
         _ => return Err(super::dispatch::misplaced(op)),
     }
     Ok(false)

@@ -40,6 +40,8 @@ pub struct State {
     pub unpacked: Option<crate::image::layers::Unpacked>,
     /// Images on their way into the store; outlives a plan.
     pub images: super::images::Images,
+    /// The listener of the filter, in init until it is handed over.
+    pub listener: Option<OwnedFd>,
     /// The terminal's master: in init until it is handed over, then in the runtime.
     pub terminal: Option<OwnedFd>,
 }

@@ -10,10 +10,11 @@ use rustix::process::{WaitId, WaitIdOptions};
 
 use super::calls::fail;
 use super::init::signal_name;
+use super::kernel::{Child, LinuxKernel};
+use super::life::Watcher;
 use super::recorder::{Recorder, zero};
-use super::state::State;
 use super::terminal::{Raw, copy_size};
-use crate::kernel::{Errno, Failure, OnLife};
+use crate::kernel::{Errno, Failure, OnLife, Slots};
 use crate::trace::{Kind, Life, Value};
 
 /// Passed on as Docker's `--sig-proxy` does: what a user or a service manager
@@ -120,16 +121,17 @@ pub fn signal(rec: &mut Recorder, pidfd: &OwnedFd, signal: i32) -> Result<(), Er
 
 /// Stays with the command until it ends.
 pub fn run(
-    pid: i32,
-    pidfd: &OwnedFd,
+    kernel: &mut LinuxKernel,
+    child: &Child,
     interactive: bool,
-    state: &mut State,
-    rec: &mut Recorder,
+    mut watcher: Option<&mut Watcher>,
+    slots: &Slots,
     life: OnLife<'_>,
 ) -> Result<Ended, Failure> {
+    let (pid, pidfd) = (child.pid, &child.pidfd);
     let signals = SignalFd::with_flags(&forwarded(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
         .map_err(|e| Failure::new("wait for signals", Some(e.into())))?;
-    let terminal = state.terminal.take();
+    let terminal = kernel.state.terminal.take();
     let raw = match (&terminal, interactive) {
         (Some(_), true) => Raw::enter(),
         _ => None,
@@ -146,7 +148,12 @@ pub fn run(
         if let Some(pump) = &pump {
             pump.watch(&mut fds);
         }
-        match poll(&mut fds, None) {
+        let mut patience = None;
+        if let Some(watcher) = &watcher {
+            watcher.fds(&mut fds);
+            patience = watcher.patience().and_then(|p| rustix::event::Timespec::try_from(p).ok());
+        }
+        match poll(&mut fds, patience.as_ref()) {
             Ok(_) | Err(Io::INTR) => {}
             Err(e) => return Err(Failure::new("wait for the command", Some(e.into()))),
         }
@@ -154,14 +161,20 @@ pub fn run(
         if let Some(pump) = &mut pump {
             pump.carry();
         }
+        if let Some(watcher) = &mut watcher {
+            while let Some((held, asked)) = watcher.serve(life)? {
+                life.held(&held, kernel, slots)?;
+                watcher.go_on(&asked);
+            }
+        }
         while let Some(info) = signalled.then(|| signals.read_signal().ok().flatten()).flatten() {
             let number = info.ssi_signo as i32;
             match &terminal {
-                Some(master) if number == libc::SIGWINCH => copy_size(rec, master),
+                Some(master) if number == libc::SIGWINCH => copy_size(&mut kernel.rec, master),
                 _ if number == libc::SIGWINCH => {}
                 _ => {
                     // It may have ended just now.
-                    if signal(rec, pidfd, number).is_ok() {
+                    if signal(&mut kernel.rec, pidfd, number).is_ok() {
                         life.tell(Life::Signalled { signal: signal_name(number) });
                     }
                 }
@@ -175,12 +188,15 @@ pub fn run(
         pump.carry();
     }
     drop(raw);
-    let ended = reap(rec, pidfd).map_err(fail(|| "wait for the command".to_owned()))?;
+    let ended = reap(&mut kernel.rec, pidfd).map_err(fail(|| "wait for the command".to_owned()))?;
     let (code, killed) = match ended {
         Ended::Code(code) => (Some(code), None),
         Ended::Signal(n) => (None, Some(signal_name(n))),
     };
     life.tell(Life::Exited { pid: Value::volatile(Kind::Pid, pid), code, signal: killed });
+    if let Some(watcher) = watcher {
+        watcher.finish(ended == Ended::Signal(libc::SIGKILL), life);
+    }
     Ok(ended)
 }
 

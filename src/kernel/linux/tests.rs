@@ -123,7 +123,7 @@ fn plan(dir: &Path, layers: usize, style: OverlayStyle, argv: &[&str], tty: bool
         Op::SetUser { uid: 1000, gid: 100, groups: vec![100, 7] },
         Op::SetCapabilities { caps: none },
         Op::SetNoNewPrivs,
-        Op::LoadSeccomp { profile: SeccompProfile::Default { caps: Vec::new() } },
+        Op::LoadSeccomp { profile: SeccompProfile::Default { caps: Vec::new() }, told: false },
         Op::Exec {
             argv: argv.iter().map(|a| (*a).to_owned()).collect(),
             env: vec!["PATH=/bin".to_owned(), "HOME=/".to_owned()],

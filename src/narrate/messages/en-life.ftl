@@ -30,72 +30,66 @@ life_held =
        *[other] { "" }
     }. Nothing is changed yet.
 life_copy_up =
-    { $what ->
-        [directory] Directory { $path } was copied up, without what is in it{ $call ->
-                [none] { "" }
-               *[other] , by { $call }
+    { $who ->
+        [none] { "" }
+       *[other] { $who }{ $call ->
+                [none] { ": " }
+               *[other] { " " }called { $call }:{ " " }
             }
-        [file] { $path } was copied up{ $call ->
-                [none] { "" }
-               *[other] , by { $call }
-            }: the layer's file has { $bytes } bytes, its copy in the writable layer { $stands ->
-                [none] is there
-               *[other] has { $stands } by now
+    }{ $what ->
+        [directory] directory { $path } was copied up, without what is in it.
+        [file] { $path } was copied up. The layer's file has { $bytes } bytes, its copy in the writable layer { $stands ->
+                [none] is there.
+               *[other] has { $stands } by now.
             }
-       *[other] { $path } was copied up{ $call ->
-                [none] { "" }
-               *[other] , by { $call }
-            }
-    }{ $who ->
-        [none] .
-       *[other] , for { $who }.
+       *[other] { $path } was copied up.
     } Layer { $layer } supplied it and keeps its own{ $hidden ->
         [0] .
         [one] ; one layer below holds it, too.
        *[other] ; { $hidden } layers below hold it, too.
     }
 life_whiteout =
-    { $path } was removed{ $call ->
+    { $who ->
         [none] { "" }
-       *[other] , by { $call }
-    }{ $who ->
-        [none] :
-       *[other] , for { $who }:
-    } a whiteout stands for it in the writable layer. Layer { $layer } still holds it{ $hidden ->
+       *[other] { $who }{ $call ->
+                [none] { ": " }
+               *[other] { " " }called { $call }:{ " " }
+            }
+    }{ $path } was removed. A whiteout stands for it in the writable layer; layer { $layer } still holds it{ $hidden ->
         [0] .
         [one] , and so does one layer below.
        *[other] , and so do { $hidden } layers below.
     }
 life_opaque =
-    Directory { $path } was made anew{ $call ->
+    { $who ->
         [none] { "" }
-       *[other] , by { $call }
-    }{ $who ->
-        [none] { "" }
-       *[other] , for { $who }
-    }: it is opaque, so that what layer { $layer } holds there stays hidden.
+       *[other] { $who }{ $call ->
+                [none] { ": " }
+               *[other] { " " }called { $call }:{ " " }
+            }
+    }directory { $path } was made anew. It is opaque, so that what layer { $layer } holds there stays hidden.
 life_redirect =
-    Directory { $from } was renamed to { $path }{ $call ->
+    { $who ->
         [none] { "" }
-       *[other] , by { $call }
-    }{ $who ->
-        [none] { "" }
-       *[other] , for { $who }
-    }: a redirect in the writable layer says where layer { $layer } has its contents.
+       *[other] { $who }{ $call ->
+                [none] { ": " }
+               *[other] { " " }called { $call }:{ " " }
+            }
+    }directory { $from } was renamed to { $path }. A redirect in the writable layer says where layer { $layer } has its contents.
 life_created =
-    { $what ->
-        [directory] Directory { $path }
-        [symlink] Symbolic link { $path }
-       *[other] { $path }
-    } was made in the writable layer{ $call ->
+    { $who ->
         [none] { "" }
-       *[other] , by { $call }
-    }{ $who ->
-        [none] .
-       *[other] , for { $who }.
-    }{ $layer ->
-        [none] { " " }No layer has it.
-       *[other] { " " }What layer { $layer } has there is hidden from now on.
+       *[other] { $who }{ $call ->
+                [none] { ": " }
+               *[other] { " " }called { $call }:{ " " }
+            }
+    }{ $what ->
+        [directory] directory { $path }
+        [symlink] symbolic link { $path }
+       *[other] { $path }
+    } was made in the writable layer{ $layer ->
+        [none] ; no layer has it.
+       *[other] . What layer { $layer } has there is hidden from now on.
     }
 life_more =
     { $what ->

@@ -469,10 +469,29 @@ set_capabilities =
     .why = Root with a few capabilities can bind port 80 or change the owner of a file, but cannot load modules, set the clock or mount the host's disks.
 
 load_seccomp =
-    .title = Load the system call filter
-    .about = The default filter of system calls will be loaded.
-    .did = The filter is loaded. It cannot be removed, and every child inherits it.
-    .why = All containers share one kernel, so each of its several hundred system calls is a way to attack it. The filter refuses those that ordinary programs do not need.
+    .title =
+        { $profile ->
+            [unconfined] Load a filter that only asks
+           *[other] Load the system call filter
+        }
+    .about =
+        { $profile ->
+            [unconfined] A filter of system calls that refuses nothing will be loaded.
+           *[other] The default filter of system calls will be loaded.
+        }{ $told ->
+            [true] { " " }Before a call that can change a file of a layer, it asks glassbox.
+           *[other] { "" }
+        }
+    .did =
+        { $told ->
+            [true] The filter is loaded, and glassbox holds its listener: it is told of calls that can change a file of a layer, and of those that are refused.
+           *[other] The filter is loaded. It cannot be removed, and every child inherits it.
+        }
+    .why =
+        { $profile ->
+            [unconfined] This run is told. Nothing is refused to this container, but what it does to the files of its layers is to be seen as it happens.
+           *[other] All containers share one kernel, so each of its several hundred system calls is a way to attack it. The filter refuses those that ordinary programs do not need.
+        }
     .hand = The shell has no command for it: a filter is a small BPF program. `docker run --security-opt seccomp=FILE` reads one from a file.
 
 exec =

@@ -43,6 +43,7 @@ pub(super) fn layers(b: &mut Builder, spec: &RunSpec) {
                     diff_id: layer.diff_id.clone(),
                     chain_id: layer.chain_id.clone(),
                     dir,
+                    created_by: layer.created_by.clone(),
                 },
             );
         }

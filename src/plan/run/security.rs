@@ -38,9 +38,10 @@ pub(super) fn security(b: &mut Builder, spec: &RunSpec) {
         inheritable: names(caps.and_then(|c| c.inheritable().as_ref())),
         ambient: names(caps.and_then(|c| c.ambient().as_ref())),
     };
-    let filter = spec
-        .seccomp
-        .then(|| Op::LoadSeccomp { profile: SeccompProfile::Default { caps: sets.bounding.clone() } });
+    let filter = spec.seccomp.then(|| Op::LoadSeccomp {
+        profile: SeccompProfile::Default { caps: sets.bounding.clone() },
+        told: false,
+    });
     let no_new_privs = process.no_new_privileges() == Some(true);
     b.init(phase, "drop-bounding", Op::DropBounding { keep: sets.bounding.clone() });
     // Loading a filter needs CAP_SYS_ADMIN or no_new_privs: without the

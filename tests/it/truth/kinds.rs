@@ -40,6 +40,9 @@ pub const READS: &[&str] = &[
     "fcntl",
     "fgetxattr",
     "fstat",
+    "name_to_handle_at",
+    "open_by_handle_at",
+    "process_vm_readv",
     "fstatfs",
     "fsync",
     "fdatasync",
@@ -219,6 +222,10 @@ const CHANGES: &[&str] = &[
 const OWN: &[&str] = &[
     "connect",
     "dup",
+    // Watches of the runtime's own, which go with their descriptors.
+    "fanotify_init",
+    "fanotify_mark",
+    "perf_event_open",
     "epoll_create1",
     "epoll_ctl",
     "flock",
@@ -263,6 +270,12 @@ pub fn kind(seen: &Seen) -> Kind {
         "ioctl" => match seen.arg(1) {
             "TCGETS" | "TCGETS2" | "TIOCGWINSZ" | "FIONREAD" | "TIOCGPTN" | "FIOCLEX" => Kind::Reads,
             "FIONBIO" => Kind::Own,
+            // The filter's questions to the runtime; that a call may go on changes nothing.
+            "SECCOMP_IOCTL_NOTIF_RECV" | "SECCOMP_IOCTL_NOTIF_ID_VALID" => Kind::Reads,
+            "SECCOMP_IOCTL_NOTIF_SEND" | "SECCOMP_IOCTL_NOTIF_SET_FLAGS" => Kind::Own,
+            // The last one, as an older strace writes it.
+            "_IOC(_IOC_WRITE, 0x21, 0x4, 0x8)" => Kind::Own,
+            "PERF_EVENT_IOC_SET_FILTER" | "PERF_EVENT_IOC_SET_OUTPUT" => Kind::Own,
             "TIOCSCTTY" | "TIOCSPTLCK" | "TIOCGPTPEER" | "TIOCSWINSZ" | "TCSETS" | "TCSETS2" | "TCSETSW"
             | "TCSETSF" => Kind::Changes,
             _ => Kind::Unknown,

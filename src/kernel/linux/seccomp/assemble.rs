@@ -31,7 +31,20 @@ pub enum Verdict {
     Errno(u32),
     /// It depends on the first argument; refused with EPERM if that does not fit.
     If(First),
+    /// Whoever holds the listener of the filter is asked.
+    Ask,
+    /// The same if the first argument does not fit.
+    AskUnless(First),
+    /// The same if this argument holds flags of open(2) that let an existing file
+    /// be written.
+    AskToWrite(u8),
+    /// The same if this argument is a pointer, and not null.
+    AskIfSet(u8),
 }
+
+/// O_WRONLY, O_RDWR and O_TRUNC; a file that O_EXCL makes did not exist.
+const WRITES: u32 = 0x203;
+const EXCLUSIVE: u32 = 0x80;
 
 const EPERM: u32 = 1;
 const ENOSYS: u32 = 38;
@@ -53,6 +66,7 @@ const ARG0_HIGH: u32 = 20;
 // Return values, linux/seccomp.h.
 pub(super) const RET_KILL_THREAD: u32 = 0;
 pub(super) const RET_ERRNO: u32 = 0x0005_0000;
+pub(super) const RET_USER_NOTIF: u32 = 0x7fc0_0000;
 pub(super) const RET_ALLOW: u32 = 0x7fff_0000;
 
 fn insn(code: u16, k: u32) -> Insn {
@@ -69,16 +83,21 @@ pub fn relevant<'a>(caps: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 
 /// The filter for a container with these capabilities on this machine.
 pub fn assemble(machine: Machine, caps: &[&str]) -> Vec<Insn> {
+    program(machine, &|abi| ranges(machine, abi, caps))
+}
+
+/// The filter with these answers, as runs of numbers, for each numbering.
+pub fn program(machine: Machine, runs: &dyn Fn(Abi) -> Vec<(u32, Verdict)>) -> Vec<Insn> {
     let mut program = vec![insn(LOAD, ARCH)];
     for (audit, abis) in machine.abis() {
         let mut block = vec![insn(LOAD, NR)];
-        let native = search(&ranges(machine, abis[0], caps));
+        let native = search(&runs(abis[0]));
         if abis.contains(&Abi::X32) {
             // x32 calls stand above bit 30 of the same architecture.
             block.push(Insn { jf: 1, ..insn(AT_LEAST, X32_BIT) });
             block.push(insn(JUMP, native.len() as u32));
             block.extend(native);
-            let mut above = ranges(machine, Abi::X32, caps);
+            let mut above = runs(Abi::X32);
             above.iter_mut().for_each(|(start, _)| *start |= X32_BIT);
             block.extend(search(&above));
         } else {
@@ -119,7 +138,7 @@ pub fn verdicts(machine: Machine, abi: Abi, caps: &[&str]) -> Vec<(u32, Verdict)
 }
 
 /// Runs of numbers with one answer: first number and verdict. The first run starts at 0.
-fn ranges(machine: Machine, abi: Abi, caps: &[&str]) -> Vec<(u32, Verdict)> {
+pub(super) fn ranges(machine: Machine, abi: Abi, caps: &[&str]) -> Vec<(u32, Verdict)> {
     let newest = numbers(abi).map(|(_, n)| n).max().unwrap_or(0);
     let mut runs: Vec<(u32, Verdict)> = Vec::new();
     let mut add = |start, verdict| {
@@ -198,14 +217,32 @@ fn compare(runs: &[(u32, Verdict)], places: &[(Verdict, usize)], code: &mut Vec<
 fn answer(verdict: Verdict) -> Vec<Insn> {
     let refuse = insn(RETURN, RET_ERRNO | EPERM);
     let allow = insn(RETURN, RET_ALLOW);
+    let ask = insn(RETURN, RET_USER_NOTIF);
+    let refuse = if matches!(verdict, Verdict::AskUnless(_)) { ask } else { refuse };
     match verdict {
         Verdict::Allow => vec![allow],
         Verdict::Errno(errno) => vec![insn(RETURN, RET_ERRNO | errno)],
+        Verdict::Ask => vec![ask],
+        Verdict::AskToWrite(arg) => vec![
+            insn(LOAD, ARG0_LOW + 8 * u32::from(arg)),
+            Insn { jf: 1, ..insn(ANY_BIT, WRITES) },
+            Insn { jf: 1, ..insn(ANY_BIT, EXCLUSIVE) },
+            allow,
+            ask,
+        ],
+        Verdict::AskIfSet(arg) => vec![
+            insn(LOAD, ARG0_LOW + 8 * u32::from(arg)),
+            Insn { jf: 3, ..insn(EQUAL, 0) },
+            insn(LOAD, ARG0_HIGH + 8 * u32::from(arg)),
+            Insn { jf: 1, ..insn(EQUAL, 0) },
+            allow,
+            ask,
+        ],
         // All flags are in the low half; the kernel has no others.
-        Verdict::If(First::Without(mask)) => {
+        Verdict::If(First::Without(mask)) | Verdict::AskUnless(First::Without(mask)) => {
             vec![insn(LOAD, ARG0_LOW), Insn { jt: 1, ..insn(ANY_BIT, mask) }, allow, refuse]
         }
-        Verdict::If(First::Among(below, list)) => {
+        Verdict::If(First::Among(below, list)) | Verdict::AskUnless(First::Among(below, list)) => {
             // A value past 32 bits is none of them. Layout: two loads, the tests, refuse, allow.
             let tests = list.len() as u8 + 1;
             let mut code = vec![

@@ -1,6 +1,7 @@
 //! The filter of system calls, seccomp(2): the default profile as data, its assembly into a BPF
 //! program, mostly when glassbox is built, and its loading.
 
+pub mod asking;
 pub mod assemble;
 pub mod numbers;
 pub mod profile;
@@ -8,14 +9,15 @@ pub mod profile;
 mod tests;
 
 use std::borrow::Cow;
+use std::os::fd::{FromRawFd, OwnedFd};
 
 use assemble::{Insn, Verdict, assemble, relevant, verdicts};
 use numbers::Machine;
 
-use crate::kernel::linux::recorder::{Recorder, zero};
+use crate::kernel::linux::recorder::Recorder;
 use crate::kernel::{Errno, Failure};
 use crate::plan::op::SeccompProfile;
-use crate::trace::{Fact, Value};
+use crate::trace::{Fact, Kind, Value};
 
 // BUILT_FOR: capabilities that the built filter is for, those that matter only.
 // BUILT: the filter. Both are empty where the architecture has none.
@@ -31,22 +33,63 @@ pub fn load(profile: &SeccompProfile, rec: &mut Recorder) -> Result<(), Failure>
         Err(Errno::EINVAL) => set(rec, &program, 0, "0"),
         other => other,
     };
-    loaded.map_err(|errno| {
-        let failure = Failure::new(
-            format!("load the system call filter of {} instructions", program.len()),
-            Some(errno),
-        );
-        match errno {
-            Errno::EACCES => failure.hint("a filter needs CAP_SYS_ADMIN, or no_new_privs set before it"),
-            Errno::EINVAL | Errno::ENOSYS => failure.hint(
-                "the kernel needs CONFIG_SECCOMP_FILTER; without a filter: --security-opt seccomp=unconfined",
-            ),
-            _ => failure,
-        }
-    })
+    loaded.map(drop).map_err(|errno| not_loaded(program.len(), errno))
 }
 
-fn set(rec: &mut Recorder, program: &[Insn], flags: u64, told: &'static str) -> Result<(), Errno> {
+/// Loads the filter that asks glassbox. Returns where it asks: its listener.
+pub fn load_asking(profile: &SeccompProfile, rec: &mut Recorder) -> Result<OwnedFd, Failure> {
+    let caps = capabilities(profile);
+    let program = asking::asking(machine()?, caps.as_deref());
+    let listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    let plain = libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW | listener;
+    // Linux 5.19: while it is asked about, a process takes no signal but a fatal one. Before,
+    // a signal has the call made once more.
+    let loaded = match set(
+        rec,
+        &program,
+        plain | WAIT_KILLABLE,
+        "SECCOMP_FILTER_FLAG_SPEC_ALLOW|SECCOMP_FILTER_FLAG_NEW_LISTENER|SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+    ) {
+        Err(Errno::EINVAL) => {
+            set(rec, &program, plain, "SECCOMP_FILTER_FLAG_SPEC_ALLOW|SECCOMP_FILTER_FLAG_NEW_LISTENER")
+        }
+        other => other,
+    };
+    let fd = loaded.map_err(|errno| {
+        let failure = not_loaded(program.len(), errno);
+        match errno {
+            Errno::EBUSY => failure.hint("something else listens to this process already"),
+            _ => failure,
+        }
+    })?;
+    // SAFETY: the kernel made this descriptor for us just now.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Linux 5.19.
+const WAIT_KILLABLE: u64 = 1 << 5;
+
+fn not_loaded(instructions: usize, errno: Errno) -> Failure {
+    let failure =
+        Failure::new(format!("load the system call filter of {instructions} instructions"), Some(errno));
+    match errno {
+        Errno::EACCES => failure.hint("a filter needs CAP_SYS_ADMIN, or no_new_privs set before it"),
+        Errno::EINVAL | Errno::ENOSYS => failure.hint(
+            "the kernel needs CONFIG_SECCOMP_FILTER; without a filter: --security-opt seccomp=unconfined",
+        ),
+        _ => failure,
+    }
+}
+
+/// Those that change the filter; `None` where nothing is refused.
+fn capabilities(profile: &SeccompProfile) -> Option<Vec<&str>> {
+    match profile {
+        SeccompProfile::Default { caps } => Some(relevant(caps.iter().map(String::as_str))),
+        SeccompProfile::Unconfined => None,
+    }
+}
+
+fn set(rec: &mut Recorder, program: &[Insn], flags: u64, told: &'static str) -> Result<i32, Errno> {
     rec.call(
         "seccomp",
         || {
@@ -56,7 +99,10 @@ fn set(rec: &mut Recorder, program: &[Insn], flags: u64, told: &'static str) -> 
                 ("args", format!("{{len={}}}", program.len()).into()),
             ]
         },
-        zero,
+        |made: &i32| match made {
+            0 => Value::Int(0),
+            fd => Value::volatile(Kind::Fd, fd),
+        },
         || {
             let fprog =
                 libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut().cast() };
@@ -65,22 +111,27 @@ fn set(rec: &mut Recorder, program: &[Insn], flags: u64, told: &'static str) -> 
             let made = unsafe {
                 libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const fprog)
             };
-            if made == 0 { Ok(()) } else { Err(nix::errno::Errno::last()) }
+            nix::errno::Errno::result(made).map(|made| made as i32)
         },
     )
 }
 
 /// The filter of a profile: the built one, or one assembled now.
 fn program(profile: &SeccompProfile) -> Result<Cow<'static, [Insn]>, Failure> {
-    let SeccompProfile::Default { caps } = profile;
-    let caps = relevant(caps.iter().map(String::as_str));
+    let Some(caps) = capabilities(profile) else {
+        return Err(Failure::new(
+            "load a filter that refuses nothing: the plan has it in the wrong place",
+            None,
+        ));
+    };
     if !BUILT.is_empty() && caps == BUILT_FOR {
         return Ok(Cow::Borrowed(BUILT));
     }
     Ok(Cow::Owned(assemble(machine()?, &caps)))
 }
 
-fn machine() -> Result<Machine, Failure> {
+/// The machine that this program is for.
+pub fn machine() -> Result<Machine, Failure> {
     Machine::from_name(std::env::consts::ARCH).ok_or_else(|| {
         Failure::new(format!("find a system call filter for {}", std::env::consts::ARCH), None)
             .hint("run without one: --security-opt seccomp=unconfined")
@@ -89,22 +140,33 @@ fn machine() -> Result<Machine, Failure> {
 
 /// What the profile's filter is: its size, and how many of this architecture's
 /// calls it allows. Read from the program and its table, not from the kernel.
-pub fn describe(profile: &SeccompProfile) -> Vec<Fact> {
-    let SeccompProfile::Default { caps } = profile;
-    let (Ok(program), Ok(machine)) = (program(profile), machine()) else { return Vec::new() };
-    let caps = relevant(caps.iter().map(String::as_str));
-    let native = machine.abis()[0].1[0];
-    let verdicts = verdicts(machine, native, &caps);
-    let count = |of: fn(&Verdict) -> bool| verdicts.iter().filter(|(_, v)| of(v)).count() as i64;
-    let free = count(|v| *v == Verdict::Allow);
-    let bound = count(|v| matches!(v, Verdict::If(_)));
-    let known = numbers::numbers(native).count() as i64;
+pub fn describe(profile: &SeccompProfile, told: bool) -> Vec<Fact> {
+    let Ok(machine) = machine() else { return Vec::new() };
     let fact =
         |key: &str, n: i64| Fact { source: "the filter".into(), key: key.to_owned(), value: Value::Int(n) };
-    vec![
-        fact("instructions", program.len() as i64),
+    let caps = capabilities(profile);
+    let native = machine.abis()[0].1[0];
+    let length = match (told, program(profile)) {
+        (true, _) => asking::asking(machine, caps.as_deref()).len(),
+        (false, Ok(program)) => program.len(),
+        (false, Err(_)) => return Vec::new(),
+    };
+    let mut facts = vec![fact("instructions", length as i64)];
+    let known = numbers::numbers(native).count() as i64;
+    let (mut free, mut bound) = (known, 0);
+    if let Some(caps) = &caps {
+        let verdicts = verdicts(machine, native, caps);
+        let count = |of: fn(&Verdict) -> bool| verdicts.iter().filter(|(_, v)| of(v)).count() as i64;
+        (free, bound) = (count(|v| *v == Verdict::Allow), count(|v| matches!(v, Verdict::If(_))));
+    }
+    facts.extend([
         fact("calls allowed", free),
         fact("calls allowed with some arguments", bound),
         fact("calls refused", known - free - bound),
-    ]
+    ]);
+    if told {
+        let asked = numbers::numbers(native).filter(|(name, _)| asking::told(name).is_some()).count();
+        facts.push(fact("calls that glassbox is asked about", asked as i64));
+    }
+    facts
 }

@@ -1,0 +1,214 @@
+//! Who changed a name in the writable layer, as fanotify(7) tells it: the thread,
+//! the directory and the name, after it happened.
+//!
+//! The whole file system of the store is watched, and what lies elsewhere is
+//! dropped here: a mark on each directory would come too late for the first
+//! files of a new one.
+
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::path::PathBuf;
+
+use crate::kernel::Errno;
+
+const INIT: u32 = libc::FAN_CLASS_NOTIF
+    | libc::FAN_CLOEXEC
+    | libc::FAN_NONBLOCK
+    | libc::FAN_UNLIMITED_QUEUE
+    | libc::FAN_REPORT_TID
+    | libc::FAN_REPORT_DFID_NAME;
+const WHAT: u64 =
+    libc::FAN_CREATE | libc::FAN_DELETE | libc::FAN_MOVED_FROM | libc::FAN_MOVED_TO | libc::FAN_ONDIR;
+
+/// struct fanotify_event_metadata is 24 bytes; a record begins with its type and length.
+const META: usize = 24;
+const DFID_NAME: u8 = 2;
+
+/// A file handle, name_to_handle_at(2).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Handle {
+    kind: i32,
+    pub bytes: Vec<u8>,
+}
+
+/// A change of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The thread that did it.
+    pub tid: i32,
+    /// Its directory, on the host.
+    pub dir: PathBuf,
+    /// Its last component.
+    pub name: Vec<u8>,
+}
+
+/// The group of watches.
+#[derive(Debug)]
+pub struct Fan {
+    fd: OwnedFd,
+    /// Of the file system that is watched: handles are opened by it.
+    mount: OwnedFd,
+    dirs: HashMap<Handle, Option<PathBuf>>,
+    buffer: Vec<u8>,
+}
+
+impl Fan {
+    /// Watches the file system of a directory.
+    pub fn new(dir: &OwnedFd) -> Result<Self, Errno> {
+        // SAFETY: two numbers.
+        let fd = unsafe { libc::fanotify_init(INIT, libc::O_RDONLY as u32) };
+        let fd = nix::errno::Errno::result(fd)?;
+        // SAFETY: the kernel made this descriptor for us just now.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        let flags = libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM;
+        // SAFETY: a null path means the directory itself.
+        let marked =
+            unsafe { libc::fanotify_mark(fd.as_raw_fd(), flags, WHAT, dir.as_raw_fd(), std::ptr::null()) };
+        nix::errno::Errno::result(marked)?;
+        let mount = dir.try_clone()?;
+        Ok(Fan { fd, mount, dirs: HashMap::new(), buffer: vec![0; 64 << 10] })
+    }
+
+    /// For poll(2).
+    pub fn fd(&self) -> &OwnedFd {
+        &self.fd
+    }
+
+    /// What has happened since; the flag says that some of it was lost.
+    pub fn read(&mut self) -> (Vec<Changed>, bool) {
+        let (mut all, mut lost) = (Vec::new(), false);
+        loop {
+            let n = match rustix::io::read(&self.fd, &mut self.buffer[..]) {
+                Ok(n) if n > 0 => n,
+                _ => return (all, lost),
+            };
+            let buffer = std::mem::take(&mut self.buffer);
+            let mut rest = &buffer[..n];
+            while let Some(event) = take(&mut rest) {
+                lost |= event.mask & libc::FAN_Q_OVERFLOW != 0;
+                let Some((handle, name)) = event.record else { continue };
+                // A directory that moved takes those below it along.
+                let moved = libc::FAN_MOVED_FROM | libc::FAN_MOVED_TO;
+                if event.mask & libc::FAN_ONDIR != 0 && event.mask & moved != 0 {
+                    self.dirs.clear();
+                }
+                if let Some(dir) = self.dir(handle) {
+                    all.push(Changed { tid: event.tid, dir, name });
+                }
+            }
+            self.buffer = buffer;
+        }
+    }
+
+    fn dir(&mut self, handle: Handle) -> Option<PathBuf> {
+        if let Some(known) = self.dirs.get(&handle) {
+            return known.clone();
+        }
+        let found = open(&self.mount, &handle)
+            .and_then(|fd| std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok());
+        self.dirs.insert(handle, found.clone());
+        found
+    }
+}
+
+struct Event {
+    mask: u64,
+    tid: i32,
+    record: Option<(Handle, Vec<u8>)>,
+}
+
+fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..at + N)?.try_into().ok()
+}
+
+/// Takes one event off the front.
+fn take(rest: &mut &[u8]) -> Option<Event> {
+    let length = u32::from_ne_bytes(number(rest, 0)?) as usize;
+    if length < META || length > rest.len() {
+        return None;
+    }
+    let (event, after) = rest.split_at(length);
+    *rest = after;
+    let mask = u64::from_ne_bytes(number(event, 8)?);
+    let tid = i32::from_ne_bytes(number(event, 20)?);
+    Some(Event { mask, tid, record: record(&event[META..]) })
+}
+
+/// The directory's handle and the name: type, padding, length (2), fsid (8), bytes
+/// and type of the handle (4 each), the handle, the name with a zero.
+fn record(info: &[u8]) -> Option<(Handle, Vec<u8>)> {
+    if *info.first()? != DFID_NAME {
+        return None;
+    }
+    let length = u16::from_ne_bytes(number(info, 2)?) as usize;
+    let info = info.get(..length)?;
+    let size = u32::from_ne_bytes(number(info, 12)?) as usize;
+    let kind = i32::from_ne_bytes(number(info, 16)?);
+    let bytes = info.get(20..20 + size)?.to_vec();
+    let name = CStr::from_bytes_until_nul(info.get(20 + size..)?).ok()?.to_bytes().to_vec();
+    Some((Handle { kind, bytes }, name))
+}
+
+/// struct file_handle with room for the largest, MAX_HANDLE_SZ.
+#[repr(C)]
+struct Raw {
+    size: u32,
+    kind: i32,
+    bytes: [u8; 128],
+}
+
+fn open(mount: &OwnedFd, handle: &Handle) -> Option<OwnedFd> {
+    let mut raw = Raw { size: handle.bytes.len() as u32, kind: handle.kind, bytes: [0; 128] };
+    raw.bytes.get_mut(..handle.bytes.len())?.copy_from_slice(&handle.bytes);
+    let flags = libc::O_PATH | libc::O_CLOEXEC;
+    // SAFETY: raw is laid out as struct file_handle and lives through the call.
+    let fd =
+        unsafe { libc::syscall(libc::SYS_open_by_handle_at, mount.as_raw_fd(), &raw mut raw, flags) } as i32;
+    // SAFETY: the kernel made this descriptor for us just now.
+    (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The handle of a file; a link is not followed.
+pub fn handle_of(dir: i32, path: &CStr) -> Option<Handle> {
+    let mut raw = Raw { size: 128, kind: 0, bytes: [0; 128] };
+    let mut mount = 0i32;
+    // SAFETY: raw is laid out as struct file_handle with the room that it says.
+    let done = unsafe {
+        libc::syscall(libc::SYS_name_to_handle_at, dir, path.as_ptr(), &raw mut raw, &raw mut mount, 0)
+    };
+    (done == 0).then(|| Handle { kind: raw.kind, bytes: raw.bytes[..raw.size.min(128) as usize].to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[ignore = "root"]
+    fn a_change_is_told_with_its_thread_directory_and_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let fd = OwnedFd::from(std::fs::File::open(dir.path()).unwrap());
+        let mut fan = Fan::new(&fd).unwrap();
+        std::fs::create_dir(dir.path().join("new")).unwrap();
+        std::fs::write(dir.path().join("new/file"), "x").unwrap();
+        std::fs::remove_file(dir.path().join("new/file")).unwrap();
+        let (all, lost) = fan.read();
+        // SAFETY: asks for a number.
+        let own = unsafe { libc::gettid() };
+        let real = dir.path().canonicalize().unwrap();
+        let ours: Vec<_> =
+            all.iter().filter(|c| c.tid == own).map(|c| (c.dir.clone(), c.name.clone())).collect();
+        assert!(!lost);
+        assert!(ours.contains(&(real.clone(), b"new".to_vec())), "{all:?}");
+        assert!(ours.contains(&(real.join("new"), b"file".to_vec())), "{all:?}");
+    }
+
+    #[test]
+    fn damaged_events_are_not_followed() {
+        for bytes in [&[][..], &[1, 0, 0, 0], &[255; 30], &[24; 24]] {
+            let mut rest = bytes;
+            assert!(take(&mut rest).is_none_or(|e| e.record.is_none()));
+        }
+    }
+}

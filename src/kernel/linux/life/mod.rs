@@ -1,0 +1,34 @@
+//! A watched container, as it lives: who copies a file up, hides one or makes
+//! one, who forks, executes and ends, whom the filter refuses.
+//!
+//! Four sources, each for what the others cannot do:
+//!
+//! - **A question of the filter** (seccomp_unotify(2)) comes *before* a call, names
+//!   it, and holds the process: it tells who asks for what, lets the stepper stop
+//!   there, and answers refused calls. It does not say whether the call worked. It
+//!   costs about ten microseconds, so the filter looks at flags first and leaves
+//!   out what can only make files or works on an open descriptor: GNU tar asks
+//!   nothing for a file.
+//! - **fanotify** on the file system of the writable layer comes *after* a name has
+//!   changed, with the thread; it costs the process next to nothing. What is told
+//!   of a file is what stands in the layer then, never what was expected.
+//! - **The process connector** tells forks, programs and ends, after they happened.
+//!   Tracing processes with ptrace(2) would take it away from the container.
+//! - **Tracepoints** (perf_event_open(2)) tell what none of these sees: a signal that
+//!   was dropped, and which capability a call wanted.
+//!
+//! At the end the layer is read from the disk and held against what was told.
+
+pub mod asked;
+mod connector;
+mod fan;
+mod ledger;
+mod memory;
+mod notify;
+mod oom;
+mod perf;
+mod processes;
+mod upper;
+mod watcher;
+
+pub use watcher::{Watched, Watcher};

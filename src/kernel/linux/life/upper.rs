@@ -1,0 +1,262 @@
+//! What stands in the writable layer at one path, and which read-only layers have
+//! to do with it: read from the layers on disk.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, ResolveFlags, Stat};
+
+use crate::image::union::{Says, Stack};
+use crate::kernel::{Errno, Failure};
+use crate::trace::{FileType, Supplier};
+
+/// What a path of the writable layer is, held against the layers below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Copy,
+    Whiteout,
+    Opaque,
+    Redirect,
+    Created,
+}
+
+/// One path of the writable layer, or of the layers below.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    pub role: Role,
+    /// What stands there; of a whiteout what it hides.
+    pub what: FileType,
+    /// Bytes of the layer's file.
+    pub bytes: Option<u64>,
+    /// Bytes in the writable layer.
+    pub stands: Option<u64>,
+    /// The layer whose it was.
+    pub layer: Option<Supplier>,
+    /// Further layers that have the path.
+    pub hidden: Vec<Supplier>,
+    /// Where the redirect leads.
+    pub from: Option<String>,
+}
+
+/// The writable layer and those below.
+#[derive(Debug)]
+pub struct Layers {
+    upper: OwnedFd,
+    upper_path: PathBuf,
+    below: Stack,
+    paths: Vec<PathBuf>,
+    suppliers: Vec<Supplier>,
+    /// Directories by whether any layer below has them.
+    known: HashMap<Vec<u8>, bool>,
+}
+
+/// What the layers below have at a path.
+#[derive(Clone, Debug)]
+pub struct Below {
+    pub what: FileType,
+    pub bytes: Option<u64>,
+    pub layer: Supplier,
+    pub hidden: Vec<Supplier>,
+    stat: Stat,
+    path: PathBuf,
+}
+
+impl Layers {
+    /// `below` are the layers' directories with what is to be said of them, the
+    /// uppermost first.
+    pub fn open(upper: &str, below: Vec<(PathBuf, Supplier)>) -> Result<Self, Failure> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(upper, flags, Mode::empty())
+            .map_err(|e| Failure::new(format!("open the writable layer {upper}"), Some(e.into())))?;
+        let upper_path = std::fs::read_link(through(&opened)).unwrap_or_else(|_| PathBuf::from(upper));
+        let (paths, suppliers): (Vec<_>, Vec<_>) = below.into_iter().unzip();
+        let below = Stack::open(&paths).map_err(|e| Failure::new(e.to_string(), None))?;
+        Ok(Layers { upper: opened, upper_path, below, paths, suppliers, known: HashMap::new() })
+    }
+
+    /// The writable layer's root.
+    pub fn upper(&self) -> &OwnedFd {
+        &self.upper
+    }
+
+    /// A path on the host as one of the writable layer, without a leading slash.
+    pub fn relative(&self, path: &Path) -> Option<Vec<u8>> {
+        path.strip_prefix(&self.upper_path).ok().map(|p| p.as_os_str().as_bytes().to_vec())
+    }
+
+    /// What the read-only layers show at a path; `None` when nothing.
+    pub fn below(&mut self, path: &[u8]) -> Option<Below> {
+        let parent = path.iter().rposition(|b| *b == b'/').map_or(&b""[..], |at| &path[..at]);
+        if !parent.is_empty() && !self.has_dir(parent) {
+            return None;
+        }
+        // Quick where nothing is there at all, which is the case of every new file.
+        let there = |layer: &PathBuf| layer.join(OsStr::from_bytes(path)).symlink_metadata().is_ok();
+        if !self.paths.iter().any(there) {
+            return None;
+        }
+        let (_, named) = self.below.find(0, path).ok().flatten()?;
+        let (first, stat) = named.shown()?;
+        let stat = *stat;
+        let hidden = named.says[1..]
+            .iter()
+            .take_while(|(_, says)| matches!(says, Says::Has(_)))
+            .map(|(n, _)| self.suppliers[*n].clone())
+            .collect();
+        let what = file_type(&stat);
+        Some(Below {
+            what,
+            bytes: (what == FileType::File).then_some(stat.st_size as u64),
+            layer: self.suppliers[first].clone(),
+            hidden,
+            stat,
+            path: self.paths[first].join(OsStr::from_bytes(path)),
+        })
+    }
+
+    fn has_dir(&mut self, dir: &[u8]) -> bool {
+        if let Some(known) = self.known.get(dir) {
+            return *known;
+        }
+        let found = self.below.find(0, dir).ok().flatten();
+        let has = found.is_some_and(|(_, named)| !named.merged().is_empty());
+        self.known.insert(dir.to_vec(), has);
+        has
+    }
+
+    /// Whether the writable layer has something at a path.
+    pub fn has(&self, path: &[u8]) -> bool {
+        self.open_upper(path).is_ok()
+    }
+
+    fn open_upper(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
+        // The container may be changing what leads to it: nothing is followed.
+        let fd = rustix::fs::openat2(
+            &self.upper,
+            OsStr::from_bytes(path),
+            OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+            Mode::empty(),
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
+        )?;
+        Ok(fd)
+    }
+
+    /// What stands in the writable layer; `None` when nothing does.
+    pub fn standing(&mut self, path: &[u8]) -> Option<Standing> {
+        let fd = self.open_upper(path).ok()?;
+        let stat = rustix::fs::fstat(&fd).ok()?;
+        let below = self.below(path);
+        let what = file_type(&stat);
+        let of_below = |role, what| Standing {
+            role,
+            what,
+            bytes: below.as_ref().and_then(|b| b.bytes),
+            stands: None,
+            layer: below.as_ref().map(|b| b.layer.clone()),
+            hidden: below.as_ref().map_or_else(Vec::new, |b| b.hidden.clone()),
+            from: None,
+        };
+        if what == FileType::Device && stat.st_rdev == 0 {
+            return Some(of_below(Role::Whiteout, below.as_ref().map_or(what, |b| b.what)));
+        }
+        if what == FileType::Directory {
+            if let Some(from) = attribute(&fd, "redirect") {
+                let from = Some(String::from_utf8_lossy(&from).into_owned());
+                return Some(Standing { from, ..of_below(Role::Redirect, what) });
+            }
+            let merges = below.as_ref().is_some_and(|b| b.what == FileType::Directory);
+            // A new directory is marked opaque too: there is nothing below it to hide.
+            let opaque = attribute(&fd, "opaque").is_some_and(|v| v.first() == Some(&b'y'));
+            let role = match (merges, opaque) {
+                (true, true) => Role::Opaque,
+                (true, false) => Role::Copy,
+                (false, _) => Role::Created,
+            };
+            return Some(of_below(role, what));
+        }
+        let copied = below.as_ref().is_some_and(|b| is_copy(&fd, &stat, b));
+        let role = if copied { Role::Copy } else { Role::Created };
+        let stands = (copied && what == FileType::File).then_some(stat.st_size as u64);
+        let bytes = if copied { of_below(role, what).bytes } else { None };
+        Some(Standing { stands, bytes, ..of_below(role, what) })
+    }
+
+    /// Every path of the writable layer, parents first.
+    pub fn walk(&self) -> Vec<Vec<u8>> {
+        let mut all = Vec::new();
+        let mut dirs = vec![Vec::new()];
+        while let Some(dir) = dirs.pop() {
+            let name = if dir.is_empty() { &b"."[..] } else { &dir };
+            let Ok(fd) = rustix::fs::openat2(
+                &self.upper,
+                OsStr::from_bytes(name),
+                OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+                Mode::empty(),
+                ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
+            ) else {
+                continue;
+            };
+            let Ok(entries) = rustix::fs::Dir::new(fd) else { continue };
+            for entry in entries.flatten() {
+                let name = entry.file_name().to_bytes();
+                if matches!(name, b"." | b"..") {
+                    continue;
+                }
+                let path = if dir.is_empty() { name.to_vec() } else { [&dir[..], b"/", name].concat() };
+                if entry.file_type() == rustix::fs::FileType::Directory {
+                    dirs.push(path.clone());
+                }
+                all.push(path);
+            }
+        }
+        all.sort();
+        all
+    }
+}
+
+/// overlayfs marks a copy with the handle of the layer's file; it does not where
+/// that one has several links, or where the layers' file system has no handles.
+fn is_copy(fd: &OwnedFd, stat: &Stat, below: &Below) -> bool {
+    if file_type(stat) != below.what {
+        return false;
+    }
+    match attribute(fd, "origin") {
+        Some(origin) => match (origin.get(21..), handle(&below.path)) {
+            // struct ovl_fb: version, magic, len, flags, type, a uuid of 16 bytes, the handle.
+            (Some(marked), Some(handle)) if !marked.is_empty() => marked == handle,
+            _ => true,
+        },
+        None => below.stat.st_nlink > 1,
+    }
+}
+
+fn handle(path: &Path) -> Option<Vec<u8>> {
+    let path = std::ffi::CString::new(path.as_os_str().as_bytes()).ok()?;
+    super::fan::handle_of(libc::AT_FDCWD, &path).map(|h| h.bytes)
+}
+
+/// An attribute of overlayfs.
+fn attribute(fd: &OwnedFd, name: &str) -> Option<Vec<u8>> {
+    let mut value = [0u8; 512];
+    let n = rustix::fs::getxattr(through(fd), format!("trusted.overlay.{name}"), &mut value[..]).ok()?;
+    Some(value[..n].to_vec())
+}
+
+fn through(fd: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
+}
+
+fn file_type(stat: &Stat) -> FileType {
+    use rustix::fs::FileType as Raw;
+    match Raw::from_raw_mode(stat.st_mode) {
+        Raw::Directory => FileType::Directory,
+        Raw::Symlink => FileType::Symlink,
+        Raw::Fifo => FileType::Fifo,
+        Raw::Socket => FileType::Socket,
+        Raw::CharacterDevice | Raw::BlockDevice => FileType::Device,
+        _ => FileType::File,
+    }
+}

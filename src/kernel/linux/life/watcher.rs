@@ -1,0 +1,424 @@
+//! Puts the sources together, in the order in which things happened.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+
+use super::asked::{self, Seen};
+use super::connector::{Connector, Did};
+use super::fan::{Changed, Fan};
+use super::ledger::{self, Ledger};
+use super::memory;
+use super::notify::{Asked, Listener};
+use super::oom::Oom;
+use super::perf::{Heard, Perf};
+use super::processes::{self, Processes};
+use super::upper::{Layers, Role, Standing};
+use crate::kernel::linux::calls::fd_value;
+use crate::kernel::linux::init::signal_name;
+use crate::kernel::linux::recorder::{Recorder, zero};
+use crate::kernel::linux::seccomp::{self, asking, numbers::Machine, profile};
+use crate::kernel::{Errno, Failure, Hear, OnLife, Watch};
+use crate::plan::{Op, Plan};
+use crate::trace::{Kind, Life, Refusal, Supplier, Value};
+
+/// Between two looks at what nobody waits for: each wakes this process, and takes a
+/// processor from those that are watched.
+const REST: Duration = Duration::from_millis(20);
+
+/// Arguments of a program that are told.
+const ARGUMENTS: usize = 32;
+
+/// What of the plan is needed to watch its container.
+#[derive(Debug, Default)]
+pub struct Watched {
+    upper: String,
+    below: Vec<(PathBuf, Supplier)>,
+    oom: Option<Oom>,
+}
+
+impl Watched {
+    /// Reads it from the plan.
+    pub fn of(plan: &Plan) -> Self {
+        let mut suppliers = HashMap::new();
+        for step in &plan.steps {
+            if let Op::UseLayer { diff_id, dir, created_by, .. }
+            | Op::UnpackLayer { diff_id, dir, created_by, .. } = &step.op
+            {
+                let digest = Value::volatile(Kind::Digest, diff_id);
+                suppliers.insert(dir.clone(), Supplier { digest, made_by: created_by.clone() });
+            }
+        }
+        let mut watched = Watched { oom: Oom::of(plan), ..Watched::default() };
+        for step in &plan.steps {
+            if let Op::MountOverlay { lower, upper, .. } = &step.op {
+                watched.upper.clone_from(upper);
+                let supplier = |dir: &String| {
+                    let unnamed = || Supplier { digest: dir.as_str().into(), made_by: String::new() };
+                    (PathBuf::from(dir), suppliers.get(dir).cloned().unwrap_or_else(unnamed))
+                };
+                watched.below = lower.iter().map(supplier).collect();
+            }
+        }
+        watched
+    }
+}
+
+/// Watches one container.
+#[derive(Debug)]
+pub struct Watcher {
+    listener: Option<Listener>,
+    machine: Machine,
+    layers: Layers,
+    fan: Option<Fan>,
+    connector: Option<Connector>,
+    perf: Option<Perf>,
+    processes: Processes,
+    ledger: Ledger,
+    oom: Option<Oom>,
+    /// The last call that each thread asked about.
+    last: HashMap<i32, Seen>,
+    /// The container's command runs.
+    started: bool,
+    /// What happens without a question is looked at again only then.
+    rest: Option<Instant>,
+    /// The command's first call, made before it was known that it runs.
+    early: Option<Asked>,
+}
+
+impl Watcher {
+    /// Begins to watch, while init waits in the step that loaded the filter.
+    pub fn new(
+        listener: OwnedFd,
+        init: i32,
+        watched: Watched,
+        watch: Watch,
+        rec: &mut Recorder,
+    ) -> Result<Self, Failure> {
+        let mut layers = Layers::open(&watched.upper, watched.below)?;
+        // Where one of the two is not to be had the rest is told all the same, and the
+        // summary says what was not seen.
+        let fan = Fan::new(layers.upper()).ok();
+        let connector = connector(rec);
+        let mut ledger = Ledger::new(watch);
+        ledger.before(&mut layers);
+        Ok(Watcher {
+            listener: Some(Listener::new(listener)),
+            machine: seccomp::machine()?,
+            layers,
+            fan,
+            connector,
+            perf: Perf::new(init),
+            processes: Processes::new(init),
+            ledger,
+            oom: watched.oom,
+            last: HashMap::new(),
+            started: false,
+            rest: None,
+            early: None,
+        })
+    }
+
+    /// The descriptors to wait for, besides the caller's.
+    pub fn fds<'f>(&'f self, fds: &mut Vec<PollFd<'f>>) {
+        let watch = |fd: &'f OwnedFd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN);
+        // Another question may not be taken before the first is answered.
+        let listener = self.listener.as_ref().filter(|_| self.early.is_none());
+        fds.extend(listener.map(|l| watch(l.fd())));
+        if self.rest.is_none_or(|at| at <= Instant::now()) {
+            fds.extend(self.fan.as_ref().map(|f| watch(f.fd())));
+            fds.extend(self.connector.as_ref().map(|c| watch(c.fd())));
+            fds.extend(self.perf.iter().flat_map(Perf::fds).map(watch));
+        }
+    }
+
+    /// How long to wait at most.
+    pub fn patience(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let rest = self.rest.filter(|at| *at > now);
+        let due = self.processes.due().into_iter().chain(rest).min();
+        due.map(|at| at.saturating_duration_since(now))
+    }
+
+    /// Takes all that has happened, and answers who asks. Returns what the stepper
+    /// is to be shown, with the question that waits meanwhile.
+    pub fn serve(&mut self, hear: OnLife<'_>) -> Result<Option<(Life, Asked)>, Failure> {
+        if self.started {
+            self.happened(hear);
+        }
+        while self.early.is_some() || self.is_asked() {
+            let Some(listener) = &self.listener else { break };
+            let asked = match self.early.take().map_or_else(|| listener.receive(), |a| Ok(Some(a))) {
+                Ok(Some(asked)) => asked,
+                Ok(None) => continue,
+                Err(e) => return Err(Failure::new("hear which call the container makes", Some(e))),
+            };
+            if !self.started && !self.by_init(&asked) {
+                self.early = Some(asked);
+                return Ok(None);
+            }
+            if let Some(held) = self.asked(asked, hear) {
+                return Ok(Some((held, asked)));
+            }
+        }
+        self.processes.look(&mut |life| self.ledger.fold.tell(life, hear));
+        Ok(None)
+    }
+
+    /// Whether init itself may make this call, before it is the command or when it fails.
+    fn by_init(&self, asked: &Asked) -> bool {
+        matches!(asked::name(self.machine, asked), Ok("execve" | "execveat" | "exit_group"))
+    }
+
+    fn is_asked(&mut self) -> bool {
+        let Some(listener) = &self.listener else { return false };
+        let mut fds = [PollFd::from_borrowed_fd(listener.fd().as_fd(), PollFlags::IN)];
+        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        if !matches!(rustix::event::poll(&mut fds, Some(&now)), Ok(1..)) {
+            return false;
+        }
+        let got = fds[0].revents();
+        if !got.contains(PollFlags::IN) {
+            // Nobody is left who could ask.
+            self.listener = None;
+            return false;
+        }
+        true
+    }
+
+    /// Lets a held process go on.
+    pub fn go_on(&mut self, asked: &Asked) {
+        if let Some(listener) = &self.listener {
+            listener.go_on(asked);
+        }
+    }
+
+    fn asked(&mut self, asked: Asked, hear: OnLife<'_>) -> Option<Life> {
+        // What others did before this call was made is told before it.
+        if self.started {
+            self.happened(hear);
+        }
+        let name = asked::name(self.machine, &asked);
+        let seen = name.as_ref().ok().and_then(|name| asked::read(&asked, name));
+        let Some(seen) = seen else {
+            self.refuse(&asked, name, hear);
+            return None;
+        };
+        let pid = self.processes.asking(asked.tid);
+        // The pid may be another process's by now, and what was read with it.
+        if !self.listener.as_ref().is_some_and(|l| l.waits(&asked)) {
+            return None;
+        }
+        if matches!(seen.name, "execve" | "execveat") {
+            self.about_to_execute(pid, &asked, &seen);
+        }
+        let held = self.started.then(|| self.held(pid, &asked, &seen, hear)).flatten();
+        self.last.insert(asked.tid, seen);
+        if held.is_none() {
+            self.go_on(&asked);
+        }
+        held
+    }
+
+    fn about_to_execute(&mut self, pid: i32, asked: &Asked, seen: &Seen) {
+        let argv = if seen.name == "execve" { asked.args[1] } else { asked.args[2] };
+        // Bit 30 of the audit architecture: pointers of 64 bits.
+        let wide = asked.arch & 0x8000_0000 != 0;
+        let argv = memory::strings(asked.tid, argv, wide, ARGUMENTS);
+        let path = seen.paths.first().map(|p| p.to_string_lossy().into_owned()).unwrap_or_default();
+        self.processes.about_to_execute(pid, path, argv);
+    }
+
+    fn refuse(&mut self, asked: &Asked, name: Result<&'static str, String>, hear: OnLife<'_>) {
+        if let Some(listener) = &self.listener {
+            listener.refuse(asked, Errno::EPERM);
+        }
+        let pid = self.processes.asking(asked.tid);
+        let process = self.processes.process(pid);
+        let call = name.map_or_else(|number| number, str::to_owned);
+        let with = profile::WITH_CAPABILITY.iter();
+        let unless = with
+            .filter(|(_, calls)| calls.split_whitespace().any(|c| c == call))
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        let arguments = profile::CONDITIONS.iter().any(|(c, _)| *c == call);
+        let by = Refusal::Seccomp { unless, arguments };
+        self.ledger.fold.tell(Life::Refused { process, call, errno: Errno::EPERM, by }, hear);
+    }
+
+    /// What the call would change in a read-only layer, if somebody wants to see it.
+    fn held(&mut self, pid: i32, asked: &Asked, seen: &Seen, hear: OnLife<'_>) -> Option<Life> {
+        if !hear.holds() || matches!(seen.name, "execve" | "execveat" | "exit_group") {
+            return None;
+        }
+        for path in seen.target(asked) {
+            if path.is_empty() || self.layers.has(&path) {
+                continue;
+            }
+            let Some(below) = self.layers.below(&path) else { continue };
+            let standing = Standing {
+                role: Role::Copy,
+                what: below.what,
+                bytes: below.bytes,
+                stands: None,
+                layer: Some(below.layer),
+                hidden: below.hidden,
+                from: None,
+            };
+            let process = self.processes.process(pid);
+            let life = Life::Held(Box::new(ledger::change(&path, standing, Some(process), Some(seen.name))));
+            return hear.wants(&life).then_some(life);
+        }
+        None
+    }
+
+    /// Takes what has happened. The two sources have no common clock: of what came
+    /// since the last look, files go first, because a shell waits for what it
+    /// starts; but nobody does anything before its birth is told.
+    fn happened(&mut self, hear: OnLife<'_>) {
+        // Read in this order: whoever changed a file was born before that.
+        let (files, lost_files) = self.fan.as_mut().map(Fan::read).unwrap_or_default();
+        let (dids, lost_dids) = self.connector.as_ref().map(Connector::read).unwrap_or_default();
+        for (lost, queue) in [(lost_files, "fanotify"), (lost_dids, "process connector")] {
+            if lost {
+                hear.tell(Life::Lost { queue: queue.to_owned() });
+            }
+        }
+        if !files.is_empty() || !dids.is_empty() {
+            self.rest = Some(Instant::now() + REST);
+        }
+        let mut dids = dids.into_iter();
+        for changed in files {
+            let Some(path) = self.path(&changed) else { continue };
+            while self.processes.of_thread(changed.tid).is_none() {
+                let Some(did) = dids.next() else { break };
+                self.did(did, hear);
+            }
+            self.changed(&path, changed.tid, hear);
+        }
+        for did in dids {
+            self.did(did, hear);
+        }
+        for heard in self.perf.as_mut().map(Perf::read).unwrap_or_default() {
+            self.heard(heard, hear);
+        }
+    }
+
+    fn heard(&mut self, heard: Heard, hear: OnLife<'_>) {
+        let life = match heard {
+            Heard::Dropped { sender, signal } => {
+                let sender = self.processes.of_thread(sender).map(|pid| self.processes.process(pid));
+                // The kernel's own word to a parent is no signal that anybody sent.
+                if signal == libc::SIGCHLD {
+                    return;
+                }
+                let process = self.processes.first();
+                Life::SignalIgnored { process, signal: signal_name(signal), sender }
+            }
+            Heard::Wanted { tid, call, errno, capability } => {
+                let Some(pid) = self.processes.of_thread(tid) else { return };
+                let native = self.machine.abis()[0].0;
+                let name = asking::name(self.machine, native, call);
+                let call = name.map_or_else(|| format!("system call {call}"), str::to_owned);
+                let name = caps::all().into_iter().find(|c| i32::from(c.index()) == capability);
+                let name = name.map_or_else(|| format!("capability {capability}"), |c| c.to_string());
+                let process = self.processes.process(pid);
+                Life::Refused { process, call, errno, by: Refusal::Capability { name } }
+            }
+        };
+        self.ledger.fold.tell(life, hear);
+    }
+
+    fn did(&mut self, did: Did, hear: OnLife<'_>) {
+        let (ledger, processes, oom) = (&mut self.ledger, &mut self.processes, &mut self.oom);
+        let mut ended = Vec::new();
+        processes.did(did, &mut |life| {
+            if let Life::Ended { process, signal, .. } = &life {
+                ended.push((process.clone(), signal.as_deref() == Some("SIGKILL")));
+            }
+            ledger.fold.tell(life, hear);
+        });
+        for (process, killed) in ended {
+            ledger.fold.flush(Some(&process.program), hear);
+            if killed && let Some(oom) = oom {
+                told_of_oom(oom, Some(process), hear);
+            }
+        }
+    }
+
+    /// The path in the writable layer; `None` elsewhere on its file system.
+    fn path(&self, changed: &Changed) -> Option<Vec<u8>> {
+        let dir = self.layers.relative(&changed.dir)?;
+        Some(if dir.is_empty() { changed.name.clone() } else { [&dir[..], b"/", &changed.name].concat() })
+    }
+
+    fn changed(&mut self, path: &[u8], tid: i32, hear: OnLife<'_>) {
+        let Some(standing) = self.layers.standing(path) else {
+            return self.ledger.vanished(path);
+        };
+        let call = self
+            .last
+            .get(&tid)
+            .filter(|seen| seen.names(path) || (standing.role == Role::Copy && seen.leads_to(tid, path)));
+        let call = call.map(|seen| seen.name);
+        let process = self.processes.of_thread(tid).map(|pid| self.processes.process(pid));
+        self.ledger.stands(path, standing, process, call, hear);
+    }
+
+    /// The container's command runs.
+    pub fn started(&mut self) {
+        self.processes.started();
+        self.started = true;
+    }
+
+    /// The container has ended: what is left to tell, and the layer as it is.
+    pub fn finish(&mut self, killed: bool, hear: OnLife<'_>) {
+        self.happened(hear);
+        if let Some(oom) = &mut self.oom {
+            let process = killed.then(|| self.processes.first());
+            told_of_oom(oom, process, hear);
+        }
+        self.ledger.fold.flush(None, hear);
+        hear.tell(Life::LayerSummary(self.ledger.summary(&mut self.layers)));
+    }
+}
+
+fn told_of_oom(oom: &mut Oom, process: Option<crate::trace::Process>, hear: &mut dyn Hear) {
+    let limit = oom.limit();
+    if let Some((source, kills)) = oom.grown() {
+        hear.tell(Life::OomKilled { process, limit, source, kills });
+    }
+}
+
+/// The connector speaks only to the first network namespace. When glassbox itself
+/// is in another one, it is asked from where one of those is that started it.
+fn connector(rec: &mut Recorder) -> Option<Connector> {
+    if let Ok(connector) = Connector::new() {
+        return Some(connector);
+    }
+    let path = |pid: i32| format!("/proc/{pid}/ns/net");
+    let own = std::process::id() as i32;
+    let here = std::fs::read_link(path(own)).ok()?;
+    let elsewhere = std::iter::successors(processes::parent(own), |pid| processes::parent(*pid))
+        .take_while(|pid| *pid > 0)
+        .find(|pid| std::fs::read_link(path(*pid)).is_ok_and(|there| there != here))?;
+    let (there, here) = (std::fs::File::open(path(elsewhere)).ok()?, std::fs::File::open(path(own)).ok()?);
+    let mut enter = |ns: &std::fs::File| {
+        rec.call(
+            "setns",
+            || vec![("fd", fd_value(ns)), ("nstype", "CLONE_NEWNET".into())],
+            zero,
+            || nix::sched::setns(ns, nix::sched::CloneFlags::CLONE_NEWNET),
+        )
+    };
+    enter(&there).ok()?;
+    let connector = Connector::new().ok();
+    // Without the way back nothing of the rest would be right.
+    if enter(&here).is_err() {
+        std::process::abort();
+    }
+    connector
+}
