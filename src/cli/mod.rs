@@ -49,6 +49,7 @@ mod step;
 mod system;
 mod table;
 mod tag;
+mod trace;
 mod tracing;
 
 use clap::{Parser, Subcommand};
@@ -98,6 +99,7 @@ enum Command {
     Logout(login::LogoutArgs),
     Learn(learn::LearnArgs),
     Replay(replay::ReplayArgs),
+    Trace(trace::TraceCommand),
     System(system::SystemArgs),
 }
 
@@ -140,6 +142,7 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
         Command::Logout(args) => login::logout(&context, &args),
         Command::Learn(args) => learn::run(&context, &args),
         Command::Replay(args) => replay::run(&context, &args),
+        Command::Trace(args) => trace::run(&context, &args),
         Command::System(args) => system::run(&context, &args),
     });
     ended(result)

@@ -10,6 +10,7 @@ pub mod model;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::op::{CgroupVersion, OverlayStyle, Slot};
@@ -18,7 +19,7 @@ use crate::trace::{Call, Fact, Life, Value};
 pub use errno::Errno;
 
 /// Which kernel a trace speaks of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KernelName {
     /// The kernel of this host.
@@ -28,7 +29,7 @@ pub enum KernelName {
 }
 
 /// How closely a run is watched. Each level includes the ones before it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Watch {
     /// Not at all: nothing is built, nothing is read back.
@@ -65,7 +66,7 @@ pub struct Applied {
 
 /// Why a step failed. Reads as a fragment after "failed to …": lowercase, no
 /// full stop.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error, JsonSchema)]
 #[error("{what}{}", .errno.map(|e| format!(": {e}")).unwrap_or_default())]
 pub struct Failure {
     /// What failed, on what path or value: `mount overlay on /x`.

@@ -39,19 +39,21 @@ impl Lang {
 
     /// The first two are about operations, then come the container's life and
     /// the renderers' own.
-    fn messages(self) -> [&'static str; 4] {
+    fn messages(self) -> [&'static str; 5] {
         match self {
             Lang::En => [
                 include_str!("messages/en.ftl"),
                 include_str!("messages/en-image.ftl"),
                 include_str!("messages/en-life.ftl"),
                 include_str!("messages/en-story.ftl"),
+                include_str!("messages/en-recording.ftl"),
             ],
             Lang::ZhCn => [
                 include_str!("messages/zh-CN.ftl"),
                 include_str!("messages/zh-CN-image.ftl"),
                 include_str!("messages/zh-CN-life.ftl"),
                 include_str!("messages/zh-CN-story.ftl"),
+                include_str!("messages/zh-CN-recording.ftl"),
             ],
         }
     }

@@ -9,11 +9,12 @@
 
 use std::net::Ipv4Addr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A value that is either known when the plan is made or filled in by an
 /// earlier step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Arg<T> {
     /// Filled in while running, by the step that names this slot.
@@ -26,7 +27,7 @@ pub enum Arg<T> {
 }
 
 /// A value that is known only while running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Slot {
     /// The init process's pid as the runtime sees it; filled by [`Op::Clone`].
@@ -38,7 +39,7 @@ pub enum Slot {
 }
 
 /// A Linux namespace type, namespaces(7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Ns {
@@ -69,7 +70,7 @@ impl Ns {
 }
 
 /// How the overlay is mounted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OverlayStyle {
     /// fsopen, one `lowerdir+` per layer, fsmount: a mount that no namespace
@@ -81,7 +82,7 @@ pub enum OverlayStyle {
 }
 
 /// One mapping of user or group ids, user_namespaces(7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)]
 pub struct IdMap {
     pub container: u32,
@@ -90,7 +91,7 @@ pub struct IdMap {
 }
 
 /// The version of a cgroup hierarchy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum CgroupVersion {
@@ -99,7 +100,7 @@ pub enum CgroupVersion {
 }
 
 /// What a cgroup file is set for; the narration explains this, not the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
     /// Bytes of memory (`-m`).
@@ -123,7 +124,7 @@ pub enum Limit {
 }
 
 /// One rule of the devices cgroup (v1) or its BPF program (v2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceRule {
     /// Allow or deny.
     pub allow: bool,
@@ -138,7 +139,7 @@ pub struct DeviceRule {
 }
 
 /// Transport protocol of a published port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Protocol {
@@ -157,7 +158,7 @@ impl Protocol {
 }
 
 /// What a mount is for; the narration explains this.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MountRole {
     /// `/proc`.
@@ -185,7 +186,7 @@ pub enum MountRole {
 }
 
 /// The five capability sets, as names (`CAP_CHOWN`), capabilities(7). Sorted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)]
 pub struct CapSets {
     pub bounding: Vec<String>,
@@ -196,7 +197,7 @@ pub struct CapSets {
 }
 
 /// A resource limit, getrlimit(2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rlimit {
     /// Such as `RLIMIT_NOFILE`.
     pub kind: String,
@@ -207,7 +208,7 @@ pub struct Rlimit {
 }
 
 /// Which seccomp filter is loaded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SeccompProfile {
     /// Equal in effect to Docker's default, for these granted capabilities.
@@ -220,7 +221,7 @@ pub enum SeccompProfile {
 }
 
 /// One operation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum Op {
     /// Resolve the reference to a manifest and a config, and read them.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Op;
@@ -12,7 +13,7 @@ pub const PLAN_VERSION: u32 = 1;
 /// The chapters of a run, in the order in which the story is told. The cgroup
 /// comes before the namespaces, because on v2 init is born in it (clone3 with
 /// CLONE_INTO_CGROUP).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Reference, manifest, config, layers, digests, unpacking.
@@ -84,7 +85,7 @@ impl fmt::Display for Phase {
 }
 
 /// Who carries a step out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
     /// The glassbox process on the host.
@@ -113,7 +114,7 @@ impl fmt::Display for Actor {
 /// Names a step within its plan: the phase, a dot, and what is done, such as
 /// `union.mount-overlay`. Unique in the plan; stable between runs of the same
 /// command, so that a breakpoint or a recording can name it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct StepId(pub String);
 
@@ -124,7 +125,7 @@ impl fmt::Display for StepId {
 }
 
 /// One thing that is done, by one actor.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Unique in the plan.
     pub id: StepId,
@@ -140,7 +141,7 @@ pub struct Step {
 ///
 /// The plan is also the receipt: it is on disk before its first step, and
 /// undoing it in reverse order, done or not, gives the host back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// [`PLAN_VERSION`] of the writer.
     pub version: u32,

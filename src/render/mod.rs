@@ -6,6 +6,7 @@
 
 pub mod console;
 mod current;
+pub mod difference;
 mod group;
 pub mod layout;
 mod lines;

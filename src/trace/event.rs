@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Life, Value};
@@ -13,7 +14,7 @@ use crate::plan::{Actor, Op, Phase, Plan, StepId};
 pub const TRACE_VERSION: u32 = 1;
 
 /// One event.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Counts from 0 within the recording.
     pub seq: u64,
@@ -25,7 +26,7 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Body {
     /// The first event of a recording.
@@ -131,7 +132,7 @@ pub enum Body {
 }
 
 /// Before or after.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum When {
@@ -140,7 +141,7 @@ pub enum When {
 }
 
 /// A system call, decoded.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Call {
     /// The call's name as in section 2 of the manual; for a netlink request
     /// `sendto`, with the request as an argument.
@@ -159,7 +160,7 @@ pub struct Call {
 }
 
 /// One piece of evidence.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Fact {
     /// Where it was read: `/proc/self/mountinfo`, `netlink RTM_GETLINK`, `stat(2)`….
     pub source: Value,

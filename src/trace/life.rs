@@ -1,13 +1,14 @@
 //! What happens inside a container while it lives: its processes, and the files
 //! that are copied up, hidden or made in its writable layer.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Value;
 use crate::kernel::Errno;
 
 /// Something that happened inside the container while it lived.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "life", rename_all = "snake_case")]
 pub enum Life {
     /// The container's command runs.
@@ -141,7 +142,7 @@ pub enum Life {
 }
 
 /// A process in the container.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Process {
     /// Its number on the host.
     pub pid: Value,
@@ -154,7 +155,7 @@ pub struct Process {
 }
 
 /// A read-only layer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Supplier {
     /// The digest of its uncompressed archive, `sha256:…`.
     pub digest: Value,
@@ -164,7 +165,7 @@ pub struct Supplier {
 }
 
 /// What a name stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum FileType {
@@ -191,7 +192,7 @@ impl FileType {
 }
 
 /// A change of the container's tree, with the layers that have to do with it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FileChange {
     /// Who did it, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -222,7 +223,7 @@ pub struct FileChange {
 }
 
 /// Who refused a call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Refusal {
     /// The filter of system calls.
@@ -242,7 +243,7 @@ pub enum Refusal {
 }
 
 /// What stands in the writable layer, counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LayerSummary {
     /// Things that no read-only layer has.
     pub created: u64,

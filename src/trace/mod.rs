@@ -1,10 +1,14 @@
 //! What happened, as typed, versioned, serialisable events; and what is done
 //! with them before anyone renders them: recording, reading back, redaction.
 
+pub mod check;
+pub mod diff;
 mod event;
 mod life;
 pub mod record;
 pub mod redact;
+pub mod schema;
+pub mod story;
 mod value;
 
 pub use event::{Body, Call, Event, EventSink, Fact, TRACE_VERSION, When};

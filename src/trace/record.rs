@@ -183,6 +183,13 @@ impl<R: BufRead> Iterator for Events<R> {
     }
 }
 
+impl<R> Events<R> {
+    /// The line of the last event, counted from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+}
+
 impl<R: BufRead> Events<R> {
     fn step(&mut self) -> Option<Result<Event, RecordingError>> {
         let mut bytes = Vec::new();

@@ -253,6 +253,39 @@ impl Redactor {
     }
 }
 
+/// A redacted text without the numbers of its names: `<pid>` for `<pid-7>`, and
+/// `<address>` for an address that belongs to nobody. Two recordings of which one
+/// has more values of a kind compare by these.
+pub fn unnumbered(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while at < text.len() {
+        let rest = &text[at..];
+        let free = !text[..at].ends_with(|c: char| c.is_ascii_digit() || c == '.');
+        if let Some(len) = name_at(rest) {
+            let kind = rest[..len].rsplit_once('-').map_or(rest, |(kind, _)| kind);
+            out.push_str(kind);
+            out.push('>');
+            at += len;
+        } else if let Some(len) = nobodys_at(rest).filter(|_| free) {
+            out.push_str(if rest[..len].ends_with(".0") { "<network>" } else { "<address>" });
+            at += len;
+        } else if let Some(c) = rest.chars().next() {
+            out.push(c);
+            at += c.len_utf8();
+        }
+    }
+    out
+}
+
+/// The length of an address for documentation at the start of this text.
+fn nobodys_at(text: &str) -> Option<usize> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let address = text[..end].trim_end_matches('.');
+    let [a, b, c, _] = address.parse::<Ipv4Addr>().ok()?.octets();
+    NOBODYS.contains(&[a, b, c]).then_some(address.len())
+}
+
 /// The networks for documentation, RFC 5737.
 const NOBODYS: [[u8; 3]; 3] = [[192, 0, 2], [198, 51, 100], [203, 0, 113]];
 

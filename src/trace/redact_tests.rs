@@ -188,3 +188,17 @@ fn operations_keep_addresses_that_are_addresses() {
     // What is redacted already stays as it is.
     assert_eq!(redact(&redacted).unwrap(), redacted);
 }
+
+#[test]
+fn without_numbers_only_kinds_stay() {
+    let cases = [
+        ("<pid-7> of <container-12>", "<pid> of <container>"),
+        ("via 192.0.2.7/16, 198.51.100.0/24.", "via <address>/16, <network>/24."),
+        ("192.0.21.7 1192.0.2.7 10.0.0.1", "192.0.21.7 1192.0.2.7 10.0.0.1"),
+        ("<b-1> <pid-> <pid>", "<b-1> <pid-> <pid>"),
+    ];
+    for (text, want) in cases {
+        assert_eq!(unnumbered(text), want);
+        assert_eq!(unnumbered(want), want);
+    }
+}

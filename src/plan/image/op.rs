@@ -2,10 +2,11 @@
 //! [`crate::plan::Op`] holds them all, so that a room that treats images as one
 //! thing has one arm for them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One operation on images.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum ImageOp {
     /// Open an archive and look at what it holds.
