@@ -87,7 +87,7 @@ pub fn carry_out<K: Kernel>(
         emitter.emit(|| begin);
         let mut plan = first;
         let mut done = 0;
-        let outcome = loop {
+        let mut outcome = loop {
             order::check(&plan).map_err(defect)?;
             if let Some(pauser) = &mut pauser {
                 pauser.plan(&plan, done == next.len())?;
@@ -124,7 +124,7 @@ pub fn carry_out<K: Kernel>(
             plan = make(kernel)?;
             emitter.emit(|| Body::Planned { plan: plan.clone(), names: tracing::names_of(&plan) });
         };
-        emitter.emit(|| Body::End { status: outcome.status });
+        emitter.end(&mut outcome);
         Ok::<_, CliError>(outcome)
     });
     // 125 is what `run` says; other commands say 1.

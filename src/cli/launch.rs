@@ -176,8 +176,8 @@ fn drive(
         let mut emitter = Emitter::new(sink, tracing::clock(context.deterministic));
         emitter.emit(|| begin);
         let driver = Driver { kernel: &mut kernel, emitter: &mut emitter, watch, pauser, journal };
-        let outcome = driver.run(plan);
-        emitter.emit(|| crate::trace::Body::End { status: outcome.status });
+        let mut outcome = driver.run(plan);
+        emitter.end(&mut outcome);
         outcome
     })
 }

@@ -34,6 +34,7 @@ mod ps;
 mod pull;
 mod push;
 mod quick;
+mod recording;
 mod registry;
 mod replay;
 mod rm;

@@ -1,35 +1,52 @@
 //! `glassbox replay`
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::context::Context;
-use super::error::{CliError, io as io_error};
+use super::error::CliError;
+use super::recording::{FormatName, PACE};
+use super::trace::{open, recording, unreadable};
 use super::tracing::{TraceLevel, width};
 use crate::render::console::{Console, Options};
+use crate::render::export::{self, ExportError};
 use crate::trace::EventSink;
 use crate::trace::record::read;
+use crate::trace::redact::redact;
 
-/// Tell a recorded run again, just as it was told live
+/// Tell a recorded run again, just as it was told live, or write it in another format
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
     /// How much is told
-    #[arg(long, default_value = "story", value_name = "LEVEL")]
+    #[arg(long, default_value = "story", value_name = "LEVEL", conflicts_with = "to")]
     trace: TraceLevel,
+    /// Write it on standard output in a format, as --trace-file writes it
+    #[arg(long, value_name = "FORMAT")]
+    to: Option<FormatName>,
+    /// With --to svg: the moment after this step (`union.mount-overlay`), or after so many events
+    #[arg(long, value_name = "STEP", requires = "to")]
+    at: Option<String>,
+    /// With --to cast: milliseconds that each thing told stays; 0 is the run's own time
+    #[arg(long, value_name = "MS", requires = "to")]
+    pace: Option<u32>,
+    /// With --to: name what differs from run to run (`<pid-1>`)
+    #[arg(long, requires = "to")]
+    redact: bool,
     /// A file written by --trace-file; - is standard input
     file: PathBuf,
 }
 
-/// Runs the command. Prints the story on standard output.
+/// Runs the command. Prints on standard output.
 pub fn run(context: &Context, args: &ReplayArgs) -> Result<u8, CliError> {
-    let input: Box<dyn BufRead> = if args.file.as_os_str() == "-" {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(BufReader::new(File::open(&args.file).map_err(|e| io_error("open", &args.file, &e))?))
-    };
+    match args.to {
+        Some(format) => convert(context, args, format),
+        None => tell(context, args),
+    }
+}
+
+fn tell(context: &Context, args: &ReplayArgs) -> Result<u8, CliError> {
     let options = Options {
         level: args.trace.level(),
         lang: context.lang,
@@ -39,16 +56,48 @@ pub fn run(context: &Context, args: &ReplayArgs) -> Result<u8, CliError> {
         group: true,
     };
     let mut console = Console::new(io::stdout().lock(), options);
-    for event in read(input) {
-        let event = event.map_err(|e| {
-            CliError::new(format!("failed to read the recording {}: {e}", args.file.display()))
-                .hint("record the run again with --trace-file")
-        })?;
-        match console.event(&event) {
-            Ok(()) => {}
-            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(141),
-            Err(e) => return Err(CliError::new(format!("cannot write to standard output: {e}"))),
+    for event in read(open(&args.file)?) {
+        let event = event.map_err(|e| unreadable(&args.file, &e))?;
+        if let Some(status) = written(console.event(&event))? {
+            return Ok(status);
         }
     }
     Ok(0)
+}
+
+fn convert(context: &Context, args: &ReplayArgs, format: FormatName) -> Result<u8, CliError> {
+    for (given, name, only) in
+        [(args.at.is_some(), "--at", FormatName::Svg), (args.pace.is_some(), "--pace", FormatName::Cast)]
+    {
+        if given && format != only {
+            let only = only.format().name();
+            return Err(CliError::new(format!("{name} is for --to {only}")).status(125));
+        }
+    }
+    let mut events = recording(&args.file)?;
+    if args.redact {
+        events = redact(&events)
+            .map_err(|e| CliError::new(format!("failed to redact {}: {e}", args.file.display())))?;
+    }
+    let options = export::Options {
+        lang: context.lang,
+        pace: args.pace.map_or(PACE, |ms| u64::from(ms) * 1000),
+        at: args.at.clone(),
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match export::write(&events, format.format(), &options, &mut out) {
+        Ok(()) => Ok(0),
+        Err(ExportError::Io(e)) => Ok(written(Err(e))?.unwrap_or(0)),
+        Err(e @ ExportError::NoStep(_)) => Err(CliError::new(format!("failed to draw: {e}"))
+            .hint("`glassbox replay FILE` shows the steps with their names")),
+    }
+}
+
+/// The exit status where standard output was closed.
+fn written(result: io::Result<()>) -> Result<Option<u8>, CliError> {
+    match result {
+        Ok(()) => Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Some(141)),
+        Err(e) => Err(CliError::new(format!("cannot write to standard output: {e}"))),
+    }
 }

@@ -10,9 +10,9 @@ use super::context::Context;
 use super::error::{CliError, io as io_error};
 use super::output;
 use crate::narrate::Narrator;
+use crate::render::difference;
 use crate::render::layout::layout;
 use crate::render::paint::Paint;
-use crate::render::difference;
 use crate::trace::record::read;
 use crate::trace::{Event, check, diff, schema};
 
@@ -85,7 +85,9 @@ fn check_one(context: &Context, file: &Path) -> Result<u8, CliError> {
 
 fn differ(context: &Context, files: [&Path; 2]) -> Result<u8, CliError> {
     if files.iter().all(|f| f.as_os_str() == "-") {
-        return Err(CliError::new("both recordings are standard input").hint("give one of them as a file").status(2));
+        return Err(CliError::new("both recordings are standard input")
+            .hint("give one of them as a file")
+            .status(2));
     }
     let [first, second] = files;
     let events = [recording(first).map_err(|e| e.status(2))?, recording(second).map_err(|e| e.status(2))?];
@@ -96,7 +98,8 @@ fn differ(context: &Context, files: [&Path; 2]) -> Result<u8, CliError> {
     let terminal = io::stdout().is_terminal();
     let width = if terminal { super::tracing::width() } else { 120 };
     let paint = Paint { colour: context.color && terminal, raw: false };
-    output::print(&paint.text(&layout(&rows, width))).map_err(|e| CliError { status: e.status.max(2), ..e })?;
+    output::print(&paint.text(&layout(&rows, width)))
+        .map_err(|e| CliError { status: e.status.max(2), ..e })?;
     Ok(u8::from(!difference.is_empty()))
 }
 

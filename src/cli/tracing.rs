@@ -1,22 +1,20 @@
 //! `--trace`, `--trace-file`, `--step`: who listens to the events of a run.
 
-use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
 use super::context::Context;
-use super::error::{CliError, io as io_error};
+use super::error::CliError;
 use super::fault::Fault;
+use super::recording::{RecordArgs, Recorder};
 use super::step::Stepper;
 use crate::engine::{Decision, Pauser};
 use crate::kernel::{Failure, Kernel, KernelName, Slots, Watch};
 use crate::plan::{Op, Plan, Step};
 use crate::render::console::{Console, Level, Options};
 use crate::spec::RunSpec;
-use crate::trace::record::RecordingWriter;
 use crate::trace::{Body, Event, EventSink, Kind, Life, TRACE_VERSION, Value};
 
 /// How a command is watched.
@@ -25,10 +23,8 @@ pub struct TraceArgs {
     /// Tell the story on standard error: story, syscalls or full
     #[arg(long, value_name = "LEVEL", num_args = 0..=1, require_equals = true, default_missing_value = "story")]
     trace: Option<TraceLevel>,
-    /// Record the events as JSON lines in a file; - is standard output. What the kernel says before
-    /// each step is recorded too with --trace=full
-    #[arg(long, value_name = "FILE")]
-    trace_file: Option<PathBuf>,
+    #[command(flatten)]
+    record: RecordArgs,
     /// Stop before each step and ask
     #[arg(long, value_name = "MODE", num_args = 0..=1, require_equals = true, default_missing_value = "line")]
     step: Option<StepMode>,
@@ -37,7 +33,7 @@ pub struct TraceArgs {
 impl TraceArgs {
     /// The same without a recording: for what is told before the run that it is of.
     pub fn unrecorded(&self) -> TraceArgs {
-        TraceArgs { trace_file: None, ..self.clone() }
+        TraceArgs { record: RecordArgs::default(), ..self.clone() }
     }
 
     /// The user is asked before each step.
@@ -106,21 +102,8 @@ impl Watching {
                 .filter(|_| io::stderr().is_terminal())
         });
         // Nobody looks on or stops between two steps: only the record has to be right.
-        let unattended = level.is_none()
-            && fault.is_none()
-            && args.trace_file.as_ref().is_some_and(|path| path.as_os_str() != "-");
-        let file = match &args.trace_file {
-            None => None,
-            Some(path) if path.as_os_str() == "-" => {
-                Some(RecordingWriter::new(Box::new(io::stdout()) as Box<dyn Write>))
-            }
-            Some(path) => {
-                let file = File::create(path)
-                    .map_err(|e| io_error("create the trace file", path, &e).status(125))?;
-                let writer = RecordingWriter::new(Box::new(file) as Box<dyn Write>);
-                Some(if unattended { writer.by_phase() } else { writer })
-            }
-        };
+        let unattended = level.is_none() && fault.is_none() && args.record.in_a_file();
+        let file = Recorder::open(context.lang, &args.record, unattended)?;
         // A story counts what a record, or a longer one, has one by one.
         let each_call = file.is_some() || level.is_some_and(|l| l != TraceLevel::Story);
         let screen = level.map(|level| {
@@ -201,7 +184,7 @@ impl Watching {
 
 /// The trace file and the screen.
 struct Tee {
-    file: Option<RecordingWriter<Box<dyn Write>>>,
+    file: Option<Recorder>,
     screen: Option<Screen>,
     raw: bool,
 }

@@ -1,5 +1,6 @@
 //! Numbers and times events and hands them to the sinks, if there are any.
 
+use super::Outcome;
 use crate::kernel::Failure;
 use crate::kernel::errno::io_words;
 use crate::trace::{Body, Event, EventSink};
@@ -27,6 +28,15 @@ impl<'a> Emitter<'a> {
         let event = Event { seq: self.seq, at: (self.clock)(), body: body() };
         self.seq += 1;
         self.broken = sink.event(&event).err();
+    }
+
+    /// Emits the last event, with which some sinks write all they heard.
+    pub fn end(&mut self, outcome: &mut Outcome) {
+        let status = outcome.status;
+        self.emit(|| Body::End { status });
+        if outcome.untold.is_none() {
+            outcome.untold = self.check().err();
+        }
     }
 
     /// The first error of a sink, as the failure of the step being told.

@@ -69,12 +69,14 @@ fn differing(changed: &Changed, narrator: &Narrator) -> Vec<Row> {
         true => narrator.undoing(&changed.step.op, known),
         false => narrator.title(&changed.step.op, known),
     });
-    let mut rows =
-        vec![Row::Blank, Row::Title { left, right: step::orientation(&changed.step, narrator) }];
+    let mut rows = vec![Row::Blank, Row::Title { left, right: step::orientation(&changed.step, narrator) }];
     let groups = [
         ("differ_op", changed.op.iter().flat_map(field).collect::<Vec<_>>()),
         ("label_before", changed.before.iter().map(|p| part_row(p, &|f| lines::fact(f, true))).collect()),
-        ("label_call", changed.calls.iter().map(|p| part_row(p, &|c| lines::call(c, true, narrator))).collect()),
+        (
+            "label_call",
+            changed.calls.iter().map(|p| part_row(p, &|c| lines::call(c, true, narrator))).collect(),
+        ),
         ("label_after", changed.after.iter().map(|p| part_row(p, &|f| lines::fact(f, true))).collect()),
         ("label_life", changed.life.iter().map(|p| part_row(p, &|l| narrator.life(&l.life))).collect()),
         ("label_done", outcomes(changed, narrator)),
@@ -91,7 +93,9 @@ fn differing(changed: &Changed, narrator: &Narrator) -> Vec<Row> {
 
 fn outcomes(changed: &Changed, narrator: &Narrator) -> Vec<Row> {
     let Some((first, second)) = &changed.outcome else { return vec![] };
-    let said = |outcome: &Option<Outcome>, gone| Row::Flush(marked(gone, outcome_line(outcome.as_ref(), changed, narrator)));
+    let said = |outcome: &Option<Outcome>, gone| {
+        Row::Flush(marked(gone, outcome_line(outcome.as_ref(), changed, narrator)))
+    };
     vec![said(first, true), said(second, false)]
 }
 

@@ -7,11 +7,14 @@
 pub mod console;
 mod current;
 pub mod difference;
+pub mod export;
 mod group;
+pub mod html;
 pub mod layout;
 mod lines;
 pub mod paint;
 pub mod picture;
 pub mod plan_table;
 pub mod step;
+pub mod svg;
 pub mod template;

@@ -15,8 +15,7 @@ fn begin(steps: &[&str]) -> Body {
         actor: Actor::Runtime,
         op: Op::ReadHostKernel,
     };
-    let plan =
-        Plan { version: PLAN_VERSION, container: "c".into(), steps: steps.iter().map(step).collect() };
+    let plan = Plan { version: PLAN_VERSION, container: "c".into(), steps: steps.iter().map(step).collect() };
     Body::Begin {
         version: TRACE_VERSION,
         program: "0.1.0".into(),

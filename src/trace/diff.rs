@@ -106,29 +106,12 @@ fn begin(a: Option<&Begin>, b: Option<&Begin>) -> Vec<Field> {
         let Some(b) = begin else { return vec![] };
         let kernel = serde_json::to_value(b.kernel).map(|k| k.as_str().unwrap_or_default().to_owned());
         vec![
-            ("command".to_owned(), told_command(&b.command).join(" ")),
+            ("command".to_owned(), b.wanted().join(" ")),
             ("kernel".to_owned(), kernel.unwrap_or_default()),
             ("release".to_owned(), b.release.text()),
         ]
     };
     differing(&fields(a), &fields(b))
-}
-
-/// The command line without what says only how it is told.
-fn told_command(command: &[String]) -> Vec<&str> {
-    const WITH_VALUE: [&str; 4] = ["--trace-file", "--trace-format", "--lang", "--color"];
-    const ALONE: [&str; 2] = ["--trace", "--redact"];
-    let mut words = Vec::new();
-    let mut rest = command.iter().map(String::as_str);
-    while let Some(word) = rest.next() {
-        let flag = word.split_once('=').map_or(word, |(flag, _)| flag);
-        if WITH_VALUE.contains(&word) {
-            rest.next();
-        } else if !WITH_VALUE.contains(&flag) && !ALONE.contains(&flag) {
-            words.push(word);
-        }
-    }
-    words
 }
 
 fn items(a: &Story, b: &Story, watched: bool) -> Vec<StepDifference> {

@@ -105,10 +105,3 @@ fn one_fact_one_call_one_status() {
     assert!(matches!(changed[0].calls[..], [Part::Removed(_), Part::Added(_)]));
     assert!(changed[0].op.is_empty() && changed[0].after.is_empty() && changed[0].outcome.is_none());
 }
-
-#[test]
-fn how_it_was_told_is_no_difference() {
-    let words = ["run", "--trace-file", "a", "--lang=en", "--trace=full", "-p", "80:80", "box"];
-    let command: Vec<String> = words.map(String::from).to_vec();
-    assert_eq!(told_command(&command), ["run", "-p", "80:80", "box"]);
-}

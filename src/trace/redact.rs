@@ -351,7 +351,11 @@ fn stands_alone(kind: Kind, text: &str, at: usize, value: &str) -> bool {
                 let end = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
                 end > 0 && rest[..end].bytes().all(|b| b.is_ascii_digit())
             });
-            before != Some('-') && next != Some('-') && !vlan
+            // In a path it is a link only where links stand: a table of rules may be
+            // called `glassbox`, as the store's directory is.
+            let place = ["/conf/", "/neigh/", "/net/", "/networks/"];
+            let placed = before != Some('/') || place.iter().any(|p| text[..at].ends_with(p));
+            before != Some('-') && next != Some('-') && !vlan && placed
         }
         Kind::Host => {
             let inner = |c: Option<char>| matches!(c, Some('-' | '.'));
@@ -385,3 +389,7 @@ fn has_name(text: &str) -> bool {
 #[cfg(test)]
 #[path = "redact_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "redact_property_tests.rs"]
+mod property_tests;

@@ -52,6 +52,8 @@ fn inside_texts() {
             "net.ipv4.conf.<link-1>.forwarding made.<link-1>.7a",
         ),
         ("veth4f1c.100 up", "veth4f1c.100 up"),
+        ("/proc/sys/net/ipv4/conf/veth4f1c/forwarding", "/proc/sys/net/ipv4/conf/<link-1>/forwarding"),
+        ("/run/x/networks/veth4f1c/leases /var/veth4f1c", "/run/x/networks/<link-1>/leases /var/veth4f1c"),
         ("/proc/4242/ns/net 4242 /proc/42421/x", "/proc/<pid-1>/ns/net 4242 /proc/42421/x"),
         ("77 bottles", "77 bottles"),
         ("net:[4026532177]", "net:[<namespace-1>]"),

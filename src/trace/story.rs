@@ -33,6 +33,32 @@ pub struct Begin {
     pub plan: Plan,
 }
 
+impl Begin {
+    /// See [`wanted`].
+    pub fn wanted(&self) -> Vec<&str> {
+        wanted(&self.command)
+    }
+}
+
+/// A command line without what says only where things are kept and how they are
+/// told.
+pub fn wanted(command: &[String]) -> Vec<&str> {
+    const WITH_VALUE: [&str; 7] =
+        ["--root", "--run-root", "--config", "--trace-file", "--trace-format", "--lang", "--color"];
+    const ALONE: [&str; 2] = ["--trace", "--redact"];
+    let mut words = Vec::new();
+    let mut rest = command.iter().map(String::as_str);
+    while let Some(word) = rest.next() {
+        let flag = word.split_once('=').map_or(word, |(flag, _)| flag);
+        if WITH_VALUE.contains(&word) {
+            rest.next();
+        } else if !WITH_VALUE.contains(&flag) && !ALONE.contains(&flag) {
+            words.push(word);
+        }
+    }
+    words
+}
+
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Item {
@@ -52,7 +78,7 @@ pub struct Lived {
     /// Microseconds since the first event.
     pub at: u64,
     /// What.
-    pub life: Life,
+    pub life: Box<Life>,
 }
 
 /// A step with all that was told of it.
@@ -243,7 +269,7 @@ impl Teller {
                 self.end(event, Outcome::NotUndone(failure.clone()));
             }
             Body::Life { life } => {
-                let lived = Lived { seq: event.seq, at: event.at, life: life.clone() };
+                let lived = Lived { seq: event.seq, at: event.at, life: Box::new(life.clone()) };
                 match self.reach(event) {
                     Some(open) => open.life.push(lived),
                     None => self.story.items.push(Item::Life(lived)),

@@ -100,3 +100,12 @@ fn the_step_that_failed_is_the_one_named() {
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0].step.id, later);
 }
+
+#[test]
+fn what_was_wanted_is_not_how_it_was_told() {
+    let mut begin = Story::of(&events(RUN)).begin.unwrap();
+    let words =
+        ["--root", "/a", "run", "--trace-file", "b", "--lang=en", "--trace=full", "-p", "80:80", "box"];
+    begin.command = words.map(String::from).to_vec();
+    assert_eq!(begin.wanted(), ["run", "-p", "80:80", "box"]);
+}

@@ -9,6 +9,7 @@ mod differential;
 mod fault;
 mod fault_life;
 mod fault_store;
+mod formats;
 mod image_actions;
 mod image_archives;
 mod image_commands;

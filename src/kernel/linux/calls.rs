@@ -214,7 +214,14 @@ pub fn unlinkat(
         "unlinkat",
         || {
             let flags = if directory { text("AT_REMOVEDIR") } else { Value::Int(0) };
-            vec![("dirfd", fd_value(dir)), ("pathname", text(&path.to_string_lossy())), ("flags", flags)]
+            let name = path.to_string_lossy();
+            // What overlayfs left in its work directory has a number for a name.
+            let number = |n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_hexdigit());
+            let path = match name.strip_prefix('#').is_some_and(number) {
+                true => Value::volatile(Kind::Other, &name),
+                false => text(&name),
+            };
+            vec![("dirfd", fd_value(dir)), ("pathname", path), ("flags", flags)]
         },
         zero,
         || rustix::fs::unlinkat(dir, path, if directory { AtFlags::REMOVEDIR } else { AtFlags::empty() }),
