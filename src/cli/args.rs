@@ -75,7 +75,7 @@ pub struct ContainerArgs {
     /// Replace the image's entrypoint
     #[arg(long, value_name = "COMMAND")]
     pub entrypoint: Option<String>,
-    /// User namespace: host (none of its own), or HOSTID:SIZE to map container id 0 upwards there; its root cannot write to the image's files yet
+    /// User namespace: host (none of its own), or HOSTID:SIZE to map container id 0 upwards there
     #[arg(long, value_name = "MODE", default_value = "host")]
     pub userns: String,
     /// Print help

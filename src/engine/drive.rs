@@ -212,6 +212,7 @@ pub fn leaves_something(op: &Op) -> bool {
         | Op::UseLayer { .. }
         | Op::ReadHostKernel
         | Op::LookForKernel { .. }
+        | Op::MapLayers { .. }
         | Op::AttachRootfs { .. }
         | Op::AllowDevices { .. }
         | Op::WriteIdMaps { .. }

@@ -215,6 +215,9 @@ pub struct HostFacts {
     pub capabilities: u64,
     /// Whether time namespaces exist.
     pub time_namespace: bool,
+    /// Whether the layers of a union may be mounts that stand nowhere, which
+    /// translate owners: Linux 6.15.
+    pub mapped_layers: bool,
 }
 
 /// One mounted cgroup hierarchy.

@@ -60,6 +60,11 @@ pub(super) fn commands(op: &Op, known: Known<'_>) -> Vec<String> {
             if dirs.is_empty() { vec![] } else { vec![format!("ls {}", dirs.join(" "))] }
         }
         Op::MakeDir { path, mode } => vec![format!("mkdir -p -m {mode:04o} {}", q(path))],
+        Op::MapLayers { layers, own, uid, gid } => layers
+            .iter()
+            .chain([own])
+            .map(|l| format!("mount --bind -o X-mount.idmap={} {} {}", quote(&id_maps(uid, gid)), q(l), q(l)))
+            .collect(),
         Op::MountOverlay { lower, upper, work, style, target } => overlay(lower, upper, work, *style, target),
         // A detached mount is a descriptor; no command of the shell holds one.
         Op::AttachRootfs { .. } => vec![],
@@ -257,6 +262,14 @@ fn unshare(namespaces: &[Ns]) -> String {
         });
     }
     command + " sh"
+}
+
+/// As mount(8) takes them: kind, id on disk, id of the host, how many.
+fn id_maps(uid: &[IdMap], gid: &[IdMap]) -> String {
+    let of = |kind: char, maps: &[IdMap]| -> Vec<String> {
+        maps.iter().map(|m| format!("{kind}:{}:{}:{}", m.container, m.host, m.size)).collect()
+    };
+    [of('u', uid), of('g', gid)].concat().join(" ")
 }
 
 fn id_map(file: &str, maps: &[IdMap], known: Known<'_>) -> String {

@@ -13,6 +13,9 @@ pub fn man(op: &Op) -> Vec<&'static str> {
         Op::ReadHostKernel => vec!["uname(2)", "bootup(7)"],
         Op::LookForKernel { .. } => vec!["boot(7)", "file-hierarchy(7)"],
         Op::MakeDir { .. } => vec!["mkdir(2)"],
+        Op::MapLayers { .. } => {
+            vec!["mount_setattr(2)", "user_namespaces(7)", "kernel documentation: filesystems/idmappings"]
+        }
         Op::MountOverlay { .. } => vec!["kernel documentation: filesystems/overlayfs", "mount(2)"],
         Op::AttachRootfs { .. } => vec!["move_mount(2)", "mount_namespaces(7)"],
         Op::CreateCgroup { .. } | Op::JoinCgroup { .. } => vec!["cgroups(7)"],

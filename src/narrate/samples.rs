@@ -60,7 +60,13 @@ fn next(op: &Op) -> Option<Op> {
         Op::UseLayer { .. } => Op::ReadHostKernel,
         Op::ReadHostKernel => Op::LookForKernel { layers: vec![layer('2'), layer('4')] },
         Op::LookForKernel { .. } => Op::MakeDir { path: format!("{DIR}/upper"), mode: 0o755 },
-        Op::MakeDir { .. } => Op::MountOverlay {
+        Op::MakeDir { .. } => Op::MapLayers {
+            layers: vec![layer('4'), layer('2')],
+            own: s(DIR),
+            uid: vec![IdMap { container: 0, host: 100_000, size: 65_536 }],
+            gid: vec![IdMap { container: 0, host: 100_000, size: 65_536 }],
+        },
+        Op::MapLayers { .. } => Op::MountOverlay {
             lower: vec![layer('4'), layer('2')],
             upper: format!("{DIR}/upper"),
             work: format!("{DIR}/work"),

@@ -16,6 +16,7 @@ fn facts(cgroups: &[(CgroupVersion, &str, &str)]) -> HostFacts {
         cpus: 4,
         capabilities: u64::MAX,
         time_namespace: true,
+        mapped_layers: true,
     }
 }
 

@@ -282,6 +282,18 @@ pub enum Op {
         /// Permission bits.
         mode: u32,
     },
+    /// Make views of the layers in which their files belong to the users of the
+    /// container's user namespace.
+    MapLayers {
+        /// Layer trees, **uppermost first**.
+        layers: Vec<String>,
+        /// The container's directory, which holds its writable layer.
+        own: String,
+        /// User ids.
+        uid: Vec<IdMap>,
+        /// Group ids.
+        gid: Vec<IdMap>,
+    },
     /// Build the union of the read-only layers and the writable one.
     MountOverlay {
         /// Layer trees, **uppermost first**, as overlayfs wants them.
@@ -608,6 +620,7 @@ impl Op {
             Op::ReadHostKernel => "read_host_kernel",
             Op::LookForKernel { .. } => "look_for_kernel",
             Op::MakeDir { .. } => "make_dir",
+            Op::MapLayers { .. } => "map_layers",
             Op::MountOverlay { .. } => "mount_overlay",
             Op::AttachRootfs { .. } => "attach_rootfs",
             Op::CreateCgroup { .. } => "create_cgroup",

@@ -1,7 +1,7 @@
 //! Making init: one clone3(2) with every namespace, and what belongs to the
 //! namespaces before init's own steps: id maps, and later the cgroup namespace.
 
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::fs::OFlags;
 
@@ -136,15 +136,65 @@ fn clone_failure(errno: Errno) -> Failure {
 /// Carries out [`WriteIdMaps`](crate::plan::Op::WriteIdMaps).
 pub fn write_id_maps(uid: &[IdMap], gid: &[IdMap], cx: &mut Cx<'_>) -> Result<bool, Failure> {
     let pid = cx.init_pid().ok_or_else(|| Failure::new("write id maps: init is not made yet", None))?;
+    write_maps(pid, uid, gid, cx.rec).map(|()| false)
+}
+
+fn write_maps(pid: i32, uid: &[IdMap], gid: &[IdMap], rec: &mut Recorder) -> Result<(), Failure> {
     for (file, maps) in [("uid_map", uid), ("gid_map", gid)] {
         let path = format!("/proc/{pid}/{file}");
         let text: String = maps.iter().map(|m| format!("{} {} {}\n", m.container, m.host, m.size)).collect();
         // The kernel takes a map in one write only.
-        calls::openat(cx.rec, CWD, &path, OFlags::WRONLY, 0)
-            .and_then(|fd| calls::write_all(cx.rec, &fd, text.as_bytes()))
+        calls::openat(rec, CWD, &path, OFlags::WRONLY, 0)
+            .and_then(|fd| calls::write_all(rec, &fd, text.as_bytes()))
             .map_err(fail(|| format!("write {path}")))?;
     }
-    Ok(false)
+    Ok(())
+}
+
+/// A user namespace with these maps and no process in it: by its maps a mount
+/// can translate owners.
+pub fn user_namespace(uid: &[IdMap], gid: &[IdMap], rec: &mut Recorder) -> Result<OwnedFd, Failure> {
+    let what = || "make a user namespace".to_owned();
+    let (wait, go) =
+        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|e| fail(what)(Errno::from(e)))?;
+    let side = rec
+        .call(
+            "clone3",
+            || {
+                vec![
+                    ("flags", Value::from("CLONE_NEWUSER|CLONE_PIDFD")),
+                    ("exit_signal", Value::from("SIGCHLD")),
+                ]
+            },
+            |side| match side {
+                Side::Runtime { pid, .. } => Value::volatile(Kind::Pid, pid),
+                Side::Init => Value::Int(0),
+            },
+            // SAFETY: the runtime has one thread until its container has ended.
+            || unsafe { clone3(libc::CLONE_NEWUSER as u64, None) },
+        )
+        .map_err(clone_failure)?;
+    let (pid, pidfd) = match side {
+        Side::Runtime { pid, pidfd } => (pid, pidfd),
+        // It holds the namespace until the other end of the pipe is closed, also by
+        // the death of the runtime.
+        Side::Init => {
+            drop(go);
+            let _ = rustix::io::retry_on_intr(|| rustix::io::read(&wait, &mut [0u8; 1]));
+            // SAFETY: ends the process at once: buffers and exit handlers are the runtime's.
+            unsafe { libc::_exit(0) }
+        }
+    };
+    let path = format!("/proc/{pid}/ns/user");
+    let made = write_maps(pid, uid, gid, rec).and_then(|()| {
+        calls::openat(rec, CWD, &path, OFlags::RDONLY, 0).map_err(fail(|| format!("open {path}")))
+    });
+    drop(go);
+    let id = rustix::process::WaitId::PidFd(pidfd.as_fd());
+    let _ = rustix::io::retry_on_intr(|| {
+        rustix::process::waitid(id.clone(), rustix::process::WaitIdOptions::EXITED)
+    });
+    made
 }
 
 /// Carries out [`UnshareCgroup`](crate::plan::Op::UnshareCgroup), in init.

@@ -6,7 +6,9 @@ use std::time::Instant;
 use super::cx::Cx;
 use super::evidence;
 use super::state::State;
-use super::{beneath, cgroup, clone, dev, files, images, layers, mounts, net, security, terminal, union};
+use super::{
+    beneath, cgroup, clone, dev, files, images, layers, mounts, net, security, terminal, union, views,
+};
 use crate::kernel::{Applied, Failure, StepFailure, Watch};
 use crate::plan::Op;
 use crate::trace::Fact;
@@ -27,6 +29,7 @@ pub fn apply(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failur
         Op::MakeDir { .. } | Op::WriteFile { .. } | Op::RecordExit { .. } | Op::RemoveContainer { .. } => {
             files::apply(op, cx, state)
         }
+        Op::MapLayers { .. } => views::apply(op, cx, state),
         Op::MountOverlay { .. } | Op::AttachRootfs { .. } => union::apply(op, cx, state),
         Op::CreateCgroup { .. } | Op::SetLimit { .. } | Op::AllowDevices { .. } | Op::JoinCgroup { .. } => {
             cgroup::apply(op, cx)
@@ -71,6 +74,10 @@ pub fn apply(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failur
 pub fn undo(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<(), Failure> {
     match op {
         Op::MakeDir { .. } | Op::WriteFile { .. } => files::undo(op, cx, state),
+        Op::MapLayers { .. } => {
+            state.views = views::Views::default();
+            Ok(())
+        }
         Op::MountOverlay { .. } => {
             union::undo(op, state);
             Ok(())

@@ -21,16 +21,17 @@ pub fn of(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
     match op {
         Op::MakeDir { path, .. } | Op::WriteFile { path, .. } | Op::RemoveContainer { path } => made(path),
         Op::MakeNode { path, .. } | Op::MakeSymlink { path, .. } => made(path),
+        Op::MapLayers { .. } => super::views::evidence(state),
         Op::MountOverlay { target, .. } => match &state.detached {
             Some(union) => detached(union),
-            None => mounts("self", |at| at == here(target)),
+            None => state.mounts.at(&here(target)),
         },
         Op::AttachRootfs { target } | Op::Mount { target, .. } | Op::Bind { target, .. } => {
-            mounts("self", |at| at == here(target))
+            state.mounts.at(&here(target))
         }
         Op::MaskPath { path } | Op::ReadonlyPath { path } => answers(path),
-        Op::MakeMountsPrivate | Op::RemountRootReadonly => mounts("self", |at| at == "/"),
-        Op::PivotRoot { .. } => mounts("self", |_| true),
+        Op::MakeMountsPrivate | Op::RemountRootReadonly => state.mounts.all(|at| at == "/"),
+        Op::PivotRoot { .. } => state.mounts.all(|_| true),
         Op::Clone { namespaces, .. } => match cx.init_pid() {
             Some(pid) => namespace_facts(namespaces, &pid.to_string()),
             None => namespace_facts(namespaces, "self"),
@@ -56,7 +57,7 @@ pub fn of(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
                     Value::Text(name.to_string_lossy().into_owned()),
                 ));
             }
-            facts.extend(mounts("self", |at| at.ends_with("/dev/console")));
+            facts.extend(state.mounts.all(|at| at.ends_with("/dev/console")));
             facts
         }
         Op::SetRlimits { limits } => limits.iter().flat_map(|l| rlimit(&l.kind)).collect(),
@@ -201,81 +202,6 @@ pub fn text_of(path: &str) -> std::io::Result<String> {
     Ok(text)
 }
 
-/// The mounts that a process sees, filtered by mount point; proc_pid_mountinfo(5).
-pub fn mounts(process: &str, wanted: impl Fn(&str) -> bool) -> Vec<Fact> {
-    let source = format!("/proc/{process}/mountinfo");
-    let Ok(text) = text_of(&source) else { return Vec::new() };
-    text.lines()
-        .filter(|l| l.split(' ').nth(4).is_some_and(|point| wanted(&unescape(point))))
-        .filter_map(MountLine::parse)
-        .map(|m| fact(&source, &format!("mount {}", m.point), Value::Text(m.text())))
-        .collect()
-}
-
-/// One line of mountinfo without its volatile numbers.
-#[derive(Debug, PartialEq, Eq)]
-struct MountLine {
-    root: String,
-    point: String,
-    options: String,
-    propagation: String,
-    fstype: String,
-    source: String,
-    fs_options: String,
-}
-
-impl MountLine {
-    fn parse(line: &str) -> Option<Self> {
-        let (mount, fs) = line.split_once(" - ")?;
-        let mut mount = mount.split(' ').skip(3);
-        let (root, point, options) = (mount.next()?, mount.next()?, mount.next()?);
-        // `shared:7`: the number of the group says nothing from run to run.
-        let propagation: Vec<&str> = mount.filter_map(|o| o.split(':').next()).collect();
-        let mut fs = fs.splitn(3, ' ');
-        Some(MountLine {
-            root: unescape(root),
-            point: unescape(point),
-            options: options.to_owned(),
-            propagation: if propagation.is_empty() { "private".to_owned() } else { propagation.join(",") },
-            fstype: fs.next()?.to_owned(),
-            source: unescape(fs.next()?),
-            fs_options: unescape(fs.next().unwrap_or_default()),
-        })
-    }
-
-    fn text(&self) -> String {
-        let root = if self.root == "/" { String::new() } else { format!(" root={}", self.root) };
-        // The mount's own options first: what a step changes is there. Those of
-        // the file system behind it may say `rw` all the same.
-        format!(
-            "{} {} {} {}{root} ({})",
-            self.options, self.propagation, self.fstype, self.source, self.fs_options
-        )
-    }
-}
-
-/// mountinfo writes space, tab, newline and backslash as `\040` and the like.
-fn unescape(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let code = (first == b'\\' && after.len() >= 3)
-            .then(|| std::str::from_utf8(&after[..3]).ok().and_then(|d| u8::from_str_radix(d, 8).ok()))
-            .flatten();
-        match code {
-            Some(byte) => {
-                out.push(byte);
-                rest = &after[3..];
-            }
-            None => {
-                out.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
 /// The inodes of a process's namespaces beside those of this process.
 pub fn namespace_facts(namespaces: &[Ns], process: &str) -> Vec<Fact> {
     let mut facts = Vec::new();
@@ -356,17 +282,6 @@ fn record_fields(record: &str) -> Vec<Fact> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn mountinfo_is_read_without_its_numbers() {
-        let line = r"36 35 98:0 /mnt1 /mnt\0402 rw,noatime master:1 - ext3 /dev/root rw,errors=continue";
-        let parsed = MountLine::parse(line).unwrap();
-        assert_eq!(parsed.point, "/mnt 2");
-        assert_eq!(parsed.text(), "rw,noatime master ext3 /dev/root root=/mnt1 (rw,errors=continue)");
-        assert!(MountLine::parse("nonsense").is_none());
-        let private = "1 1 0:1 / / rw - tmpfs tmpfs rw";
-        assert_eq!(MountLine::parse(private).unwrap().propagation, "private");
-    }
 
     #[test]
     fn own_status_and_namespaces_can_be_read() {

@@ -33,6 +33,7 @@ pub fn facts() -> Result<HostFacts, Failure> {
         cpus: cpus(),
         capabilities: capabilities(),
         time_namespace: Path::new("/proc/self/ns/time").exists(),
+        mapped_layers: version(&release()) >= (6, 15),
     })
 }
 

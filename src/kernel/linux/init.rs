@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use super::cx::Cx;
 use super::dispatch;
 use super::exec;
+use super::mountinfo::Mounts;
 use super::protocol::{Answer, Channel, Go};
 use super::recorder::{Recorder, zero};
 use super::state::State;
@@ -43,6 +44,8 @@ pub fn main(mut init: Init) -> ! {
 
 fn run(init: &mut Init) {
     let mut rec = if init.watch == Watch::Off { Recorder::off() } else { Recorder::on() };
+    // What the runtime has open shows the runtime's.
+    init.state.mounts = Mounts::default();
     let born = prepare(&mut rec);
     // Watched, the runtime waits for this: it belongs to the step that made init.
     if rec.is_on() && init.channel.send(&Answer::Done(applied(rec.take())), None).is_err() {

@@ -27,6 +27,7 @@ mod kernel;
 mod layers;
 mod life;
 mod mount_options;
+mod mountinfo;
 mod mounts;
 pub mod net;
 mod observe;
@@ -42,6 +43,7 @@ mod supervise;
 pub mod terminal;
 mod union;
 pub mod userland;
+mod views;
 
 pub use kernel::LinuxKernel;
 pub use start::process_start;

@@ -97,7 +97,7 @@ pub fn bind(
         })
 }
 
-fn open_tree(rec: &mut Recorder, source: &str, recursive: bool) -> Result<OwnedFd, Errno> {
+pub fn open_tree(rec: &mut Recorder, source: &str, recursive: bool) -> Result<OwnedFd, Errno> {
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let mut words = "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC".to_owned();
     if recursive {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::evidence::{self, fact};
-use super::net;
+use super::{mountinfo, net};
 use crate::kernel::Subject;
 use crate::plan::op::Ns;
 use crate::trace::{Fact, Kind, Value};
@@ -15,7 +15,7 @@ const ALL: [Ns; 8] = [Ns::User, Ns::Mnt, Ns::Pid, Ns::Uts, Ns::Ipc, Ns::Net, Ns:
 pub fn observe(subject: Subject, init: Option<i32>, layers: &[String]) -> Vec<Fact> {
     let process = init.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
     match subject {
-        Subject::Mounts => evidence::mounts(&process, |_| true),
+        Subject::Mounts => mountinfo::mounts(&process, |_| true),
         Subject::Namespaces => evidence::namespace_facts(&ALL, &process),
         Subject::Cgroup => text_lines(&format!("/proc/{process}/cgroup"), "cgroup"),
         Subject::Network => {

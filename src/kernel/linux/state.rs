@@ -23,6 +23,8 @@ pub struct State {
     pub dir: Option<(String, Rc<OwnedFd>)>,
     /// Init has the new root as its `/`.
     pub pivoted: bool,
+    /// Views of layers.
+    pub views: super::views::Views,
     /// The union that is mounted nowhere yet.
     pub detached: Option<OwnedFd>,
     /// The container's working directory.
@@ -42,6 +44,8 @@ pub struct State {
     pub images: super::images::Images,
     /// The listener of the filter, in init until it is handed over.
     pub listener: Option<OwnedFd>,
+    /// Mounts that were read back.
+    pub mounts: super::mountinfo::Mounts,
     /// The terminal's master: in init until it is handed over, then in the runtime.
     pub terminal: Option<OwnedFd>,
 }

@@ -21,6 +21,7 @@ use super::calls::{self, CWD, fail, fd_value};
 use super::cx::Cx;
 use super::recorder::{Recorder, zero};
 use super::state::State;
+use super::views;
 use crate::kernel::{Errno, Failure};
 use crate::plan::Op;
 use crate::plan::op::OverlayStyle;
@@ -40,7 +41,11 @@ pub fn apply(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failur
             }
             match style {
                 OverlayStyle::Detached => {
-                    state.detached = Some(detached(lower, upper, work, target, state.volatile, cx.rec)?);
+                    let views = std::mem::take(&mut state.views);
+                    let lower: Vec<String> = lower.iter().map(|l| views.seen(l)).collect();
+                    let dirs = Dirs { lower: &lower, upper: &views.seen(upper), work: &views.seen(work) };
+                    let creator = views.root();
+                    state.detached = Some(detached(dirs, creator, target, state.volatile, cx.rec)?);
                 }
                 OverlayStyle::Options => with_options(lower, upper, work, target, state.volatile, cx.rec)?,
             }
@@ -74,17 +79,25 @@ pub fn mount_union(
     match style {
         OverlayStyle::Options => with_options(lower, upper, work, target, false, &mut rec),
         OverlayStyle::Detached => {
-            let union = detached(lower, upper, work, target, false, &mut rec)?;
+            let union = detached(Dirs { lower, upper, work }, None, target, false, &mut rec)?;
             calls::move_mount(&mut rec, &union, None, target)
                 .map_err(fail(|| format!("attach the union to {target}")))
         }
     }
 }
 
+/// What a union is made of, as it is to be named to the kernel.
+struct Dirs<'a> {
+    lower: &'a [String],
+    upper: &'a str,
+    work: &'a str,
+}
+
+/// `creator`: the user and group that overlayfs acts for, where layers are seen
+/// through views.
 fn detached(
-    lower: &[String],
-    upper: &str,
-    work: &str,
+    Dirs { lower, upper, work }: Dirs<'_>,
+    creator: Option<(u32, u32)>,
     target: &str,
     volatile: bool,
     rec: &mut Recorder,
@@ -129,13 +142,20 @@ fn detached(
         )
         .map_err(|e| explain(target, e, log(&context)))?;
     }
-    rec.call(
+    // overlayfs keeps the ids of who makes it, and works in the upper layer with them.
+    if let Some((uid, gid)) = creator {
+        views::act_for(rec, uid, gid)?;
+    }
+    let made = rec.call(
         "fsconfig",
         || vec![("fd", fd_value(&context)), ("cmd", Value::from("FSCONFIG_CMD_CREATE"))],
         zero,
         || rustix::mount::fsconfig_create(&context),
-    )
-    .map_err(|e| explain(target, e, log(&context)))?;
+    );
+    if creator.is_some() {
+        views::act_for(rec, 0, 0)?;
+    }
+    made.map_err(|e| explain(target, e, log(&context)))?;
     rec.call(
         "fsmount",
         || {
@@ -159,12 +179,20 @@ fn set(rec: &mut Recorder, context: &OwnedFd, key: &str, value: &str) -> Result<
                 ("fd", fd_value(context)),
                 ("cmd", Value::from("FSCONFIG_SET_STRING")),
                 ("key", Value::from(key)),
-                ("value", Value::from(value)),
+                ("value", told(value)),
             ]
         },
         zero,
         || rustix::mount::fsconfig_set_string(context, key, value),
     )
+}
+
+/// The number of a descriptor differs from run to run.
+fn told(value: &str) -> Value {
+    match value.starts_with("/proc/self/fd/") {
+        true => Value::volatile(Kind::Fd, value),
+        false => Value::from(value),
+    }
 }
 
 /// mount(2) takes one page of options, too little for the paths of 100 layers.

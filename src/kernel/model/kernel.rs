@@ -110,6 +110,7 @@ impl ModelKernel {
             cpus: 1,
             capabilities: u64::MAX,
             time_namespace: true,
+            mapped_layers: true,
         }
     }
 

@@ -261,11 +261,11 @@ impl Namespaces {
     }
 }
 
-fn inside(maps: &[IdMap], id: u32) -> Option<u32> {
+pub(crate) fn inside(maps: &[IdMap], id: u32) -> Option<u32> {
     maps.iter().find(|m| id >= m.host && id - m.host < m.size).map(|m| m.container.wrapping_add(id - m.host))
 }
 
-fn outside(maps: &[IdMap], id: u32) -> Option<u32> {
+pub(crate) fn outside(maps: &[IdMap], id: u32) -> Option<u32> {
     maps.iter()
         .find(|m| id >= m.container && id - m.container < m.size)
         .map(|m| m.host.wrapping_add(id - m.container))

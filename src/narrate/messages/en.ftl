@@ -66,6 +66,14 @@ make_dir =
     .undoing = The directory { $path } is about to be removed, if this run made it.
     .undone = No directory that this run made is left at { $path }.
 
+map_layers =
+    .title = Give the layers the container's users
+    .about = Each read-only layer and the container's directory will get a view that translates owners: user 0 there is another user on the host.
+    .did = Each read-only layer and the container's directory have a view that translates owners.
+    .why = Layers keep the owners that the image gave them, and all containers share them. In this user namespace root is another user of the host, who could not write to root's files. A view translates both ways: that user sees the files as its own, and what it writes is stored as root's.
+    .undoing = glassbox is about to let go of the views.
+    .undone = glassbox holds no view of the layers.
+
 mount_overlay =
     .title = Build the union of layers
     .about =

@@ -1,5 +1,6 @@
 //! Image, kernel and union.
 
+use super::namespaces::id_maps;
 use super::{Builder, rootfs};
 use crate::kernel::HostFacts;
 use crate::plan::op::OverlayStyle;
@@ -64,6 +65,11 @@ pub(super) fn union(b: &mut Builder, spec: &RunSpec, facts: &HostFacts) {
     // The option string has to be handed over in init's own mount namespace;
     // a detached mount is built by the runtime and belongs to no namespace yet.
     if facts.overlay == OverlayStyle::Detached {
+        let (uid, gid) = id_maps(spec);
+        if facts.mapped_layers && !uid.is_empty() {
+            let own = spec.dirs.container.to_string_lossy().into_owned();
+            b.runtime(Phase::Union, "map-layers", Op::MapLayers { layers: lower(spec), own, uid, gid });
+        }
         b.add(Phase::Union, Actor::Runtime, "mount-overlay", overlay(spec, facts.overlay));
     }
 }
@@ -80,10 +86,14 @@ pub(super) fn place_union(b: &mut Builder, spec: &RunSpec, facts: &HostFacts) {
     }
 }
 
+fn lower(spec: &RunSpec) -> Vec<String> {
+    spec.image.layers.iter().rev().map(|l| l.dir.to_string_lossy().into_owned()).collect()
+}
+
 fn overlay(spec: &RunSpec, style: OverlayStyle) -> Op {
     let dir = |name: &str| spec.dirs.container.join(name).to_string_lossy().into_owned();
     Op::MountOverlay {
-        lower: spec.image.layers.iter().rev().map(|l| l.dir.to_string_lossy().into_owned()).collect(),
+        lower: lower(spec),
         upper: dir("upper"),
         work: dir("work"),
         style,

@@ -41,24 +41,24 @@ pub(super) fn clone(b: &mut Builder, spec: &RunSpec, cgroups: &CgroupPlan) {
     let user = namespaces.contains(&Ns::User);
     b.runtime(Phase::Namespaces, "clone", Op::Clone { namespaces, cgroup: cgroups.clone_into.clone() });
     if user {
-        let maps = |m: Option<&Vec<LinuxIdMapping>>| {
-            m.into_iter()
-                .flatten()
-                .map(|m| IdMap { container: m.container_id(), host: m.host_id(), size: m.size() })
-                .collect()
-        };
-        b.runtime(
-            Phase::Namespaces,
-            "write-id-maps",
-            Op::WriteIdMaps {
-                uid: maps(linux.and_then(|l| l.uid_mappings().as_ref())),
-                gid: maps(linux.and_then(|l| l.gid_mappings().as_ref())),
-            },
-        );
+        let (uid, gid) = id_maps(spec);
+        b.runtime(Phase::Namespaces, "write-id-maps", Op::WriteIdMaps { uid, gid });
     }
     if user && let Some(op) = cgroups.join_by_runtime() {
         b.runtime(Phase::Namespaces, "join-cgroup", op);
     }
+}
+
+/// The maps of the container's user namespace, of users and of groups; none without one.
+pub(super) fn id_maps(spec: &RunSpec) -> (Vec<IdMap>, Vec<IdMap>) {
+    let linux = spec.oci.linux().as_ref();
+    let maps = |m: Option<&Vec<LinuxIdMapping>>| {
+        m.into_iter()
+            .flatten()
+            .map(|m| IdMap { container: m.container_id(), host: m.host_id(), size: m.size() })
+            .collect()
+    };
+    (maps(linux.and_then(|l| l.uid_mappings().as_ref())), maps(linux.and_then(|l| l.gid_mappings().as_ref())))
 }
 
 /// Init joins by itself, which is much quicker, where it may: not from a user namespace.

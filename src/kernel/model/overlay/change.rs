@@ -10,7 +10,8 @@ impl Overlay {
     /// A new inode. Over a whiteout a directory becomes opaque. Elsewhere Linux
     /// leaves it open: layers may be changed while nothing is mounted, as long as
     /// index, metacopy and redirect_dir are off (`ovl_allow_offline_changes`).
-    pub fn make(&mut self, fs: &mut Fs, dir: u64, name: &str, new: New) -> Res<u64> {
+    pub fn make(&mut self, fs: &mut Fs, dir: u64, name: &str, mut new: New) -> Res<u64> {
+        (new.uid, new.gid) = self.stored(new.uid, new.gid)?;
         if self.lookup(fs, dir, name).is_ok() {
             return Err(Errno::EEXIST);
         }

@@ -5,11 +5,14 @@
 
 mod change;
 mod copy_up;
+mod ids;
 mod lookup;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
+
+pub(crate) use ids::Ids;
 
 use super::Res;
 use super::vfs::{Attr, Body, Ino, SbId, Tree};
@@ -50,6 +53,8 @@ pub(crate) struct Overlay {
     nodes: Vec<Option<ONode>>,
     free: Vec<u64>,
     by_upper: HashMap<Ino, u64>,
+    /// The layers are seen through views that translate owners.
+    ids: Option<Ids>,
 }
 
 /// The union's root.
@@ -73,6 +78,7 @@ impl Overlay {
             nodes: vec![None, Some(root)],
             free: Vec::new(),
             by_upper: HashMap::new(),
+            ids: None,
         }
     }
 
@@ -146,9 +152,22 @@ impl Overlay {
         (node.linked && o != ROOT).then(|| (node.parent, node.name.to_string()))
     }
 
+    /// The layers are seen through views that translate owners from now on.
+    pub fn translate_owners(&mut self, ids: Ids) {
+        self.ids = Some(ids);
+    }
+
+    /// The owners to store in a layer for those that the kernel sees.
+    pub fn stored(&self, uid: u32, gid: u32) -> Res<(u32, u32)> {
+        self.ids.as_ref().map_or(Ok((uid, gid)), |ids| ids.stored(uid, gid))
+    }
+
     pub fn attr(&self, fs: &Fs, o: u64) -> Res<Attr> {
         let real = self.real(o)?;
         let mut attr = fs.tree(real.sb)?.attr(real.ino)?;
+        if let Some(ids) = &self.ids {
+            (attr.uid, attr.gid) = ids.seen(attr.uid, attr.gid);
+        }
         if self.is_merged(o)? {
             // As ovl_getattr does: find(1) must not count on it.
             attr.nlink = 1;

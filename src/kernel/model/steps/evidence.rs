@@ -20,6 +20,7 @@ pub(in crate::kernel::model) fn evidence(op: &Op, cx: &mut Cx<'_>) -> Vec<Fact> 
             Ok((inside, rest)) => look::made(cx.w, &inside, path, rest),
             Err(_) => Vec::new(),
         },
+        Op::MapLayers { .. } => super::views::evidence(cx),
         Op::MountOverlay { target, .. } => match cx.carried.detached.as_ref().map(|d| d.0) {
             Some(sb) => {
                 let root = cx.w.root_of(sb);

@@ -14,6 +14,7 @@ mod nft;
 mod process;
 mod security;
 mod undo;
+mod views;
 
 pub(super) use evidence::evidence;
 pub(super) use look::observe;
@@ -49,6 +50,9 @@ pub(super) struct Carried {
     pub layers: Vec<String>,
     /// A union that stands nowhere yet, and its options.
     pub detached: Option<(SbId, String)>,
+    /// Views of layers: of which directories, and how they translate owners.
+    pub viewed: Vec<String>,
+    pub ids: Option<super::overlay::Ids>,
     pub init: Option<Gpid>,
     pub pivoted: bool,
     /// What will run once init has become its command.
@@ -281,6 +285,9 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
         | Op::WriteFile { .. }
         | Op::RecordExit { .. }
         | Op::RemoveContainer { .. } => files::apply(op, cx),
+        Op::MapLayers { layers, own, uid, gid } => {
+            views::map_layers(cx, layers, own, uid, gid).map(|()| false)
+        }
         Op::MountOverlay { .. }
         | Op::AttachRootfs { .. }
         | Op::MakeMountsPrivate

@@ -3,7 +3,7 @@
 use super::{Args, Cx, at_cwd, fail, misplaced, zero};
 use crate::kernel::model::Res;
 use crate::kernel::model::process::Ctx;
-use crate::kernel::model::vfs::{MountFlags, Options};
+use crate::kernel::model::vfs::{MountFlags, Options, Sb};
 use crate::kernel::{Errno, Failure};
 use crate::plan::Op;
 use crate::plan::op::OverlayStyle;
@@ -131,8 +131,15 @@ fn overlay(
         .map_err(fail(|| format!("{}: {key}={value}", what())))?;
     }
     let args = || vec![("fd", Value::volatile(Kind::Fd, 3)), ("cmd", "FSCONFIG_CMD_CREATE".into())];
+    let ids = cx.carried.ids.clone();
     let sb = cx
-        .call("fsconfig", args, zero, |w, ctx| w.make_overlay(ctx, &layers, upper, work))
+        .call("fsconfig", args, zero, |w, ctx| {
+            let sb = w.make_overlay(ctx, &layers, upper, work)?;
+            if let (Some(ids), Some(Some(Sb::Overlay(union)))) = (ids, w.fs.sbs.get_mut(sb as usize)) {
+                union.translate_owners(ids);
+            }
+            Ok(sb)
+        })
         .map_err(fail(what))?;
     let args = || {
         vec![

@@ -113,8 +113,27 @@ pub(in crate::kernel::model) fn reap(cx: &mut Cx<'_>, child: Gpid) {
 
 fn write_id_maps(cx: &mut Cx<'_>, uid: &[IdMap], gid: &[IdMap]) -> Result<(), Failure> {
     let init = cx.init()?;
+    write_maps(cx, init, uid, gid)?;
+    // Init becomes root of its namespace, as it does on Linux.
+    let what = || "become root of the user namespace".to_owned();
+    let ns = cx.w.process(init).map_err(fail(what))?.ns.user;
+    let (Ok(root), Ok(group)) = (cx.w.ns.kuid(ns, 0), cx.w.ns.kgid(ns, 0)) else { return Ok(()) };
+    cx.w.set_cred(init, |c| {
+        (c.uid, c.euid, c.gid, c.egid) = (root, root, group, group);
+        c.groups = [group].as_slice().into();
+    })
+    .map_err(fail(what))
+}
+
+/// Maps the ids of the user namespace of a process.
+pub(super) fn write_maps(
+    cx: &mut Cx<'_>,
+    process: Gpid,
+    uid: &[IdMap],
+    gid: &[IdMap],
+) -> Result<(), Failure> {
     for (file, maps) in [("uid_map", uid), ("gid_map", gid)] {
-        let path = format!("/proc/{init}/{file}");
+        let path = format!("/proc/{process}/{file}");
         let text: String = maps.iter().map(|m| format!("{} {} {}\n", m.container, m.host, m.size)).collect();
         let length = text.len() as i64;
         let args = || {
@@ -129,7 +148,7 @@ fn write_id_maps(cx: &mut Cx<'_>, uid: &[IdMap], gid: &[IdMap]) -> Result<(), Fa
             args,
             |()| Value::Int(length),
             |w, _| {
-                let ns = w.process(init)?.ns.user;
+                let ns = w.process(process)?.ns.user;
                 if ns == w.host_ns.user || maps.is_empty() {
                     return Err(Errno::EPERM);
                 }
@@ -145,15 +164,7 @@ fn write_id_maps(cx: &mut Cx<'_>, uid: &[IdMap], gid: &[IdMap]) -> Result<(), Fa
         )
         .map_err(fail(|| format!("write {path}")))?;
     }
-    // Init becomes root of its namespace, as it does on Linux.
-    let what = || "become root of the user namespace".to_owned();
-    let ns = cx.w.process(init).map_err(fail(what))?.ns.user;
-    let (Ok(root), Ok(group)) = (cx.w.ns.kuid(ns, 0), cx.w.ns.kgid(ns, 0)) else { return Ok(()) };
-    cx.w.set_cred(init, |c| {
-        (c.uid, c.euid, c.gid, c.egid) = (root, root, group, group);
-        c.groups = [group].as_slice().into();
-    })
-    .map_err(fail(what))
+    Ok(())
 }
 
 fn terminal(cx: &mut Cx<'_>) -> Result<(), Failure> {

@@ -44,7 +44,8 @@ pub(in crate::kernel::model) fn undo(op: &Op, cx: &mut Cx<'_>) -> Result<(), Fai
         | Op::LookForKernel { .. }
         | Op::ReadChanges { .. } => Ok(()),
         // Gone with init, which the undo of `Clone` kills.
-        Op::AttachRootfs { .. }
+        Op::MapLayers { .. }
+        | Op::AttachRootfs { .. }
         | Op::WriteIdMaps { .. }
         | Op::UnshareCgroup
         | Op::SetLinkUp { .. }

@@ -1,7 +1,7 @@
 //! System calls that take a path.
 
 use super::walk::Last;
-use super::{Attr, Body, Loc, New, READ, WRITE};
+use super::{Attr, Body, Loc, New, READ, Sb, WRITE};
 use crate::kernel::Errno;
 use crate::kernel::model::Res;
 use crate::kernel::model::cred::Cap;
@@ -233,9 +233,12 @@ impl World {
         if drops != 0 && !self.is_owner(ctx, &attr) {
             return Err(Errno::EPERM);
         }
+        let stored = match self.fs.sb(loc.node.sb)? {
+            Sb::Overlay(union) => union.stored(uid, gid)?,
+            _ => (uid, gid),
+        };
         self.change(loc, |inode| {
-            inode.uid = uid;
-            inode.gid = gid;
+            (inode.uid, inode.gid) = stored;
             inode.mode &= !drops;
         })
     }

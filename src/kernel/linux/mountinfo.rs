@@ -1,0 +1,145 @@
+//! Reading mounts back, proc_pid_mountinfo(5).
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::Read as _;
+
+use super::evidence::{fact, text_of};
+use crate::trace::{Fact, Value};
+
+/// The mounts that a process sees, filtered by mount point; proc_pid_mountinfo(5).
+pub fn mounts(process: &str, wanted: impl Fn(&str) -> bool) -> Vec<Fact> {
+    let source = format!("/proc/{process}/mountinfo");
+    text_of(&source).map_or_else(|_| Vec::new(), |text| facts(&source, &text, wanted))
+}
+
+fn facts(source: &str, text: &str, wanted: impl Fn(&str) -> bool) -> Vec<Fact> {
+    text.lines()
+        .filter(|l| l.split(' ').nth(4).is_some_and(|point| wanted(&unescape(point))))
+        .filter_map(MountLine::parse)
+        .map(|m| fact(source, &format!("mount {}", m.point), Value::Text(m.text())))
+        .collect()
+}
+
+/// The mounts of this process, read as they come. A host may have hundreds, and
+/// a run makes a dozen: where the file is read on from where it ended last, the
+/// kernel writes only the lines of the mounts made since (Linux 6.8; an older
+/// one writes nothing, and the file is read anew).
+#[derive(Debug, Default)]
+pub struct Mounts(RefCell<Option<File>>);
+
+impl Mounts {
+    const SOURCE: &str = "/proc/self/mountinfo";
+
+    /// The mount at a path: just made, or from long ago.
+    pub fn at(&self, point: &str) -> Vec<Fact> {
+        let mut text = String::with_capacity(1 << 10);
+        let read = self.0.borrow_mut().as_mut().map(|file| file.read_to_string(&mut text));
+        if let Some(Ok(_)) = read {
+            let facts = facts(Self::SOURCE, &text, |at| at == point);
+            if !facts.is_empty() {
+                return facts;
+            }
+        }
+        self.all(|at| at == point)
+    }
+
+    /// All mounts, filtered by mount point.
+    pub fn all(&self, wanted: impl Fn(&str) -> bool) -> Vec<Fact> {
+        let mut text = String::with_capacity(16 << 10);
+        // Opened anew: it shows what is below the root that this process has now.
+        let file = File::open(Self::SOURCE).and_then(|mut f| f.read_to_string(&mut text).map(|_| f));
+        *self.0.borrow_mut() = file.ok();
+        facts(Self::SOURCE, &text, wanted)
+    }
+}
+
+/// One line of mountinfo without its volatile numbers.
+#[derive(Debug, PartialEq, Eq)]
+struct MountLine {
+    root: String,
+    point: String,
+    options: String,
+    propagation: String,
+    fstype: String,
+    source: String,
+    fs_options: String,
+}
+
+impl MountLine {
+    fn parse(line: &str) -> Option<Self> {
+        let (mount, fs) = line.split_once(" - ")?;
+        let mut mount = mount.split(' ').skip(3);
+        let (root, point, options) = (mount.next()?, mount.next()?, mount.next()?);
+        // `shared:7`: the number of the group says nothing from run to run.
+        let propagation: Vec<&str> = mount.filter_map(|o| o.split(':').next()).collect();
+        let mut fs = fs.splitn(3, ' ');
+        Some(MountLine {
+            root: unescape(root),
+            point: unescape(point),
+            options: options.to_owned(),
+            propagation: if propagation.is_empty() { "private".to_owned() } else { propagation.join(",") },
+            fstype: fs.next()?.to_owned(),
+            source: unescape(fs.next()?),
+            fs_options: unescape(fs.next().unwrap_or_default()),
+        })
+    }
+
+    fn text(&self) -> String {
+        let root = if self.root == "/" { String::new() } else { format!(" root={}", self.root) };
+        // The mount's own options first: what a step changes is there. Those of
+        // the file system behind it may say `rw` all the same.
+        format!(
+            "{} {} {} {}{root} ({})",
+            self.options, self.propagation, self.fstype, self.source, self.fs_options
+        )
+    }
+}
+
+/// mountinfo writes space, tab, newline and backslash as `\040` and the like.
+fn unescape(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let code = (first == b'\\' && after.len() >= 3)
+            .then(|| std::str::from_utf8(&after[..3]).ok().and_then(|d| u8::from_str_radix(d, 8).ok()))
+            .flatten();
+        match code {
+            Some(byte) => {
+                out.push(byte);
+                rest = &after[3..];
+            }
+            None => {
+                out.push(first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mountinfo_is_read_without_its_numbers() {
+        let line = r"36 35 98:0 /mnt1 /mnt\0402 rw,noatime master:1 - ext3 /dev/root rw,errors=continue";
+        let parsed = MountLine::parse(line).unwrap();
+        assert_eq!(parsed.point, "/mnt 2");
+        assert_eq!(parsed.text(), "rw,noatime master ext3 /dev/root root=/mnt1 (rw,errors=continue)");
+        assert!(MountLine::parse("nonsense").is_none());
+        let private = "1 1 0:1 / / rw - tmpfs tmpfs rw";
+        assert_eq!(MountLine::parse(private).unwrap().propagation, "private");
+    }
+
+    #[test]
+    fn what_was_there_is_found_again_after_the_end_was_read() {
+        let mounts = Mounts::default();
+        let first = mounts.at("/proc");
+        assert_eq!(first.len(), 1);
+        assert_eq!(mounts.at("/proc"), first);
+        assert!(mounts.at("/no/such/mount").is_empty());
+        assert_eq!(mounts.all(|at| at == "/proc"), first);
+    }
+}
