@@ -204,25 +204,30 @@ fn set_user(rec: &mut Recorder, state: &State, uid: u32, gid: u32, groups: &[u32
     super::init::die_with_runtime(rec).map_err(fail(|| "ask to die with the runtime".to_owned()))
 }
 
-fn set_capabilities(rec: &mut Recorder, sets: &CapSets) -> Result<(), Failure> {
-    let of = |names: &[String]| bits(names).map(CapabilitySet::from_bits_retain);
-    let (effective, permitted, inheritable) =
-        (of(&sets.effective)?, of(&sets.permitted)?, of(&sets.inheritable)?);
+/// capset(2) of this process.
+pub fn capset(rec: &mut Recorder, sets: CapabilitySets) -> Result<(), Errno> {
     rec.call(
         "capset",
         || {
             let hex = |set: CapabilitySet| Value::Text(format!("{:#018x}", set.bits()));
             vec![
                 ("pid", Value::Int(0)),
-                ("effective", hex(effective)),
-                ("permitted", hex(permitted)),
-                ("inheritable", hex(inheritable)),
+                ("effective", hex(sets.effective)),
+                ("permitted", hex(sets.permitted)),
+                ("inheritable", hex(sets.inheritable)),
             ]
         },
         zero,
-        || rustix::thread::set_capabilities(None, CapabilitySets { effective, permitted, inheritable }),
+        || rustix::thread::set_capabilities(None, sets),
     )
-    .map_err(fail(|| "set the capabilities".to_owned()))?;
+}
+
+fn set_capabilities(rec: &mut Recorder, sets: &CapSets) -> Result<(), Failure> {
+    let of = |names: &[String]| bits(names).map(CapabilitySet::from_bits_retain);
+    let (effective, permitted, inheritable) =
+        (of(&sets.effective)?, of(&sets.permitted)?, of(&sets.inheritable)?);
+    capset(rec, CapabilitySets { effective, permitted, inheritable })
+        .map_err(fail(|| "set the capabilities".to_owned()))?;
     for name in &sets.ambient {
         let n = number(name)?;
         calls::prctl(rec, libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE as u64, u64::from(n), || {

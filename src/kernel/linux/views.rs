@@ -48,6 +48,7 @@ fn translate(rec: &mut Recorder, view: &OwnedFd, users: &OwnedFd) -> Result<(), 
                 ("pathname", Value::from("")),
                 ("flags", Value::from("AT_EMPTY_PATH")),
                 ("attr_set", Value::from("MOUNT_ATTR_IDMAP")),
+                ("propagation", Value::from("0")),
                 ("userns_fd", fd_value(users)),
             ]
         },
@@ -84,28 +85,30 @@ fn refused(path: &str, errno: Errno) -> Failure {
 /// has, setfsuid(2). Back as root all is as before.
 pub fn act_for(rec: &mut Recorder, uid: u32, gid: u32) -> Result<(), Failure> {
     let what = || format!("act for user {uid} and group {gid}");
-    let id = |name, id: u32| move || vec![(name, Value::Int(i64::from(id)))];
-    // SAFETY: plain numbers. Both return the id before, and never fail: asked again
-    // with an id that none has, they tell what is now.
-    let set = |now: u32, call: unsafe extern "C" fn(u32) -> i32| unsafe {
-        call(now);
-        if call(u32::MAX) as u32 == now { Ok(()) } else { Err(Errno::EPERM) }
+    // Both calls give the id before, and never fail: asked again with an id that
+    // nobody has, they tell what it is now.
+    let mut set = |name: &'static str, arg: &'static str, call: unsafe extern "C" fn(u32) -> i32, id: u32| {
+        let mut make = |id: u32| {
+            rec.call(
+                name,
+                || vec![(arg, Value::Int(i64::from(id as i32)))],
+                |before| Value::Int(i64::from(*before)),
+                // SAFETY: takes and gives a plain number.
+                || Ok::<i32, Errno>(unsafe { call(id) }),
+            )
+        };
+        make(id)?;
+        if make(u32::MAX)? as u32 == id { Ok(()) } else { Err(Errno::EPERM) }
     };
-    rec.call("setfsgid", id("fsgid", gid), zero, || set(gid, libc::setfsgid)).map_err(fail(what))?;
-    rec.call("setfsuid", id("fsuid", uid), zero, || set(uid, libc::setfsuid)).map_err(fail(what))?;
+    set("setfsgid", "fsgid", libc::setfsgid, gid).map_err(fail(what))?;
+    set("setfsuid", "fsuid", libc::setfsuid, uid).map_err(fail(what))?;
     if uid == 0 {
         return Ok(());
     }
     // Who is not user 0 on file systems lost the capabilities for them.
     let sets = rustix::thread::capabilities(None).map_err(|e| fail(what)(e.into()))?;
     let all = rustix::thread::CapabilitySets { effective: sets.permitted, ..sets };
-    rec.call(
-        "capset",
-        || vec![("effective", Value::Text(format!("{:#x}", all.effective.bits())))],
-        zero,
-        || rustix::thread::set_capabilities(None, all),
-    )
-    .map_err(fail(what))
+    super::security::capset(rec, all).map_err(fail(what))
 }
 
 /// Views of layers, and whose they are.

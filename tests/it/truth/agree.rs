@@ -48,7 +48,9 @@ fn arguments(told: &Told, seen: &Seen) -> Result<(), String> {
         "mount_setattr" => {
             in_order(told, seen, &["dirfd", "pathname", "flags"])?;
             same("attr_set", &arg("attr_set"), field(seen.arg(3), "attr_set").unwrap_or(""))?;
-            same("propagation", &arg("propagation"), field(seen.arg(3), "propagation").unwrap_or(""))
+            // strace remarks on a number that it has no word for.
+            let propagation = field(seen.arg(3), "propagation").and_then(|p| p.split(" /*").next());
+            same("propagation", &arg("propagation"), propagation.unwrap_or(""))
         }
         "write" => {
             in_order(told, seen, &["fd"])?;

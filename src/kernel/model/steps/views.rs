@@ -60,6 +60,7 @@ fn view(cx: &mut Cx<'_>, path: &str) -> Result<(), Failure> {
             ("pathname", "".into()),
             ("flags", "AT_EMPTY_PATH".into()),
             ("attr_set", "MOUNT_ATTR_IDMAP".into()),
+            ("propagation", "0".into()),
             ("userns_fd", Value::volatile(Kind::Fd, 3)),
         ]
     };
