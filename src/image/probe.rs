@@ -42,7 +42,7 @@ pub fn archive(bytes: &[u8]) {
 
 /// The steps of `load`, but for the unpacking; the ids of the images.
 fn load(store: &Store, input: File) -> Result<Vec<String>, ImageError> {
-    let archive = Archive::open(store, input, "input")?;
+    let archive = Archive::open(store, input, "input", None)?;
     let manifests = archive.manifests()?;
     let (images, source) = archive.configs(manifests)?;
     let layers: Vec<_> = images.iter().flat_map(|i| i.layers.clone()).collect();

@@ -111,6 +111,41 @@ fn the_size_is_that_of_the_files() {
 
 #[test]
 #[ignore = "root"]
+fn a_stream_is_unpacked_while_it_comes() {
+    use std::io::Write;
+    let sandbox = Sandbox::root();
+    let layers = [tar_of(&[("a", b"1"), ("gone", b"")]), tar_of(&[("b", b"2"), (".wh.gone", b"")])];
+    for compressed in [false, true] {
+        let bytes = fs::read(archive(&sandbox, "streamed:1", &layers, compressed)).unwrap();
+        let mut child = sandbox.command(&["load"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        // All but its end, where the list is: the layers are trees by then.
+        let most = bytes.len() - 2048;
+        input.write_all(&bytes[..most]).unwrap();
+        let trees = || {
+            let stages = fs::read_dir(sandbox.store().join("tmp")).into_iter().flatten().flatten();
+            let files = stages.flat_map(|s| fs::read_dir(s.path()).into_iter().flatten().flatten());
+            files.filter(|f| f.path().join("diff").is_dir()).count()
+        };
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while trees() < 2 {
+            assert!(std::time::Instant::now() < deadline, "nothing is unpacked before the end");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        input.write_all(&bytes[most..]).unwrap();
+        drop(input);
+        assert!(child.wait().unwrap().success());
+        let shown = sandbox.glassbox(&["layers", "streamed:1", "--extract", "/b"]).expect(0).out;
+        assert_eq!(shown, "2");
+        let gone = sandbox.glassbox(&["layers", "streamed:1", "/gone"]).expect(1).out;
+        assert!(gone.contains("layer 2 hides it"), "{gone}");
+        assert_eq!(fs::read_dir(sandbox.store().join("tmp")).unwrap().count(), 0, "nothing is left");
+        sandbox.glassbox(&["rmi", "streamed:1"]).expect(0);
+    }
+}
+
+#[test]
+#[ignore = "root"]
 fn limits_can_be_set() {
     let sandbox = Sandbox::root();
     // 300 MiB of zeros, which gzip makes 1,000 times smaller.

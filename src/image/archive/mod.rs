@@ -6,6 +6,7 @@
 //! This room finds the images in an archive. Their layers are taken in by
 //! [`crate::image::intake`], for which an archive is a [`BlobSource`].
 
+mod ahead;
 mod docker;
 mod oci;
 pub mod save;
@@ -20,7 +21,8 @@ use std::sync::Arc;
 
 use oci_spec::image::Descriptor;
 
-use crate::image::intake::BlobSource;
+use crate::image::intake::{BlobSource, Early};
+use crate::image::layers::Limits;
 use crate::image::manifest::Chosen;
 use crate::image::{ImageError, Incoming, Reference, Store};
 pub use start::{is_tar, looks_like, sniff};
@@ -70,13 +72,14 @@ pub struct Manifests(Vec<Candidate>);
 impl Archive {
     /// Looks at what an archive holds. `name` is for messages: a file's path, or
     /// `standard input`. A stream is staged in the store; a file on disk is read
-    /// where it is, now and when its layers are taken in.
+    /// where it is, now and when its layers are taken in. With `ahead`, what may be
+    /// layers of a stream is unpacked while the stream is read, within these limits.
     ///
     /// # Errors
     /// [`ImageError::NotAnArchive`], [`ImageError::BadArchive`], or when the
     /// input cannot be read.
-    pub fn open(store: &Store, input: File, name: &str) -> Result<Self, ImageError> {
-        let table = Table::read(store, input, name)?;
+    pub fn open(store: &Store, input: File, name: &str, ahead: Option<Limits>) -> Result<Self, ImageError> {
+        let table = Table::read(store, input, name, ahead)?;
         let shape = match (table.has("manifest.json"), table.has("index.json")) {
             (true, _) => Shape::Docker,
             (false, true) => Shape::Oci,
@@ -164,6 +167,10 @@ impl Layers {
 impl BlobSource for Layers {
     fn open(&self, blob: &Descriptor, offset: u64) -> Result<Box<dyn Read + Send>, ImageError> {
         Ok(Box::new(self.place(blob)?.reader(offset)))
+    }
+
+    fn unpacked(&self, blob: &Descriptor) -> Option<Early> {
+        self.place(blob).ok()?.early.as_deref().cloned()
     }
 
     fn staged(&self, blob: &Descriptor) -> Option<PathBuf> {

@@ -12,10 +12,12 @@ use std::sync::Arc;
 
 use tar::{Archive, Entry, EntryType};
 
+use super::ahead::Ahead;
 use super::start;
 use crate::image::digest::Hashing;
 use crate::image::error::quoted;
-use crate::image::layers::name;
+use crate::image::intake::Early;
+use crate::image::layers::{Limits, name};
 use crate::image::store::Staging;
 use crate::image::{ImageError, Store, calls, digest};
 
@@ -35,6 +37,8 @@ pub struct Place {
     pub digest: Option<String>,
     /// The staged file, for what came from a stream.
     pub staged: Option<PathBuf>,
+    /// Its tree, where it was unpacked meanwhile.
+    pub early: Option<Arc<Early>>,
 }
 
 /// All files of an archive.
@@ -51,7 +55,7 @@ pub struct Table {
 
 impl Table {
     /// The table of an archive. A seekable, uncompressed file is read in place.
-    pub fn read(store: &Store, file: File, name: &str) -> Result<Self, ImageError> {
+    pub fn read(store: &Store, file: File, name: &str, ahead: Option<Limits>) -> Result<Self, ImageError> {
         let mut table =
             Table { name: name.to_owned(), files: BTreeMap::new(), entries: 0, in_place: false, stage: None };
         let here = (&file).stream_position().ok();
@@ -66,7 +70,7 @@ impl Table {
         } else {
             // An input that is no archive does not even make a store.
             let input = start::begin(file, name)?;
-            table.fill(input, store.stage()?)?;
+            table.fill(input, store.stage()?, ahead.map(Ahead::start))?;
         }
         Ok(table)
     }
@@ -87,6 +91,7 @@ impl Table {
                 size: entry.size(),
                 digest: None,
                 staged: None,
+                early: None,
             };
             if place.offset.checked_add(place.size).is_none_or(|end| end > size) {
                 return Err(self.bad("it ends in the middle (truncated)"));
@@ -98,7 +103,12 @@ impl Table {
     }
 
     /// Reads all of it into a staging directory.
-    fn fill(&mut self, input: Box<dyn Read + '_>, stage: Staging) -> Result<(), ImageError> {
+    fn fill(
+        &mut self,
+        input: Box<dyn Read + '_>,
+        stage: Staging,
+        ahead: Option<Ahead>,
+    ) -> Result<(), ImageError> {
         let mut links = Vec::new();
         let mut archive = Archive::new(input);
         for entry in archive.entries().map_err(|e| self.stream(&e))? {
@@ -107,11 +117,19 @@ impl Table {
             let to = stage.path().join(format!("file-{}", self.entries));
             let size = entry.size();
             let place = self.keep(&mut entry, to, size)?;
+            if let (Some(ahead), Some(file), Some(digest)) = (&ahead, &place.staged, &place.digest) {
+                ahead.add(file, size, digest);
+            }
             self.put(path, place)?;
+        }
+        self.nothing_more(archive.into_inner())?;
+        let mut early = ahead.map(Ahead::finish).unwrap_or_default();
+        for place in self.files.values_mut() {
+            place.early = place.staged.as_ref().and_then(|f| early.remove(f)).map(Arc::new);
         }
         self.link(links);
         self.stage = Some(stage);
-        self.nothing_more(archive.into_inner())
+        Ok(())
     }
 
     /// The path of an entry that is a file; a link is noted.
@@ -167,7 +185,14 @@ impl Table {
         }
         drop(file);
         let file = File::open(&to).map_err(|e| ImageError::io("open", &to, e))?;
-        Ok(Place { file: Arc::new(file), offset: 0, size, digest: Some(digest), staged: Some(to) })
+        Ok(Place {
+            file: Arc::new(file),
+            offset: 0,
+            size,
+            digest: Some(digest),
+            staged: Some(to),
+            early: None,
+        })
     }
 
     fn link(&mut self, links: Vec<(String, String)>) {

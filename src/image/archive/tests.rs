@@ -14,7 +14,7 @@ struct Loaded {
 
 /// The steps of `load`, without plan and kernel.
 fn load(store: &Store, input: File, unpack: bool) -> Result<Vec<Loaded>, ImageError> {
-    let archive = Archive::open(store, input, "x.tar")?;
+    let archive = Archive::open(store, input, "x.tar", Some(crate::image::layers::Limits::default()))?;
     let manifests = archive.manifests()?;
     let (images, source) = archive.configs(manifests)?;
     let layers: Vec<_> = images.iter().flat_map(|i| i.layers.clone()).collect();

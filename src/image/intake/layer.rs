@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::fetch::{Fetch, Fetched};
 use super::pipe::{Reader, Writer, pipe};
-use super::{BlobSource, Options, Outcome, Progress, State, Wanted};
+use super::{BlobSource, Early, Options, Outcome, Progress, State, Wanted};
 use crate::image::calls::Tape;
 use crate::image::layers::{self, Compression, Declared, Limits, Unpacked};
 use crate::image::store::Staging;
@@ -43,6 +43,16 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, ImageError> {
     let started = Instant::now();
     // What the source has staged need only be moved.
     let given = (!blob_there).then(|| job.source.staged(&wanted.blob)).flatten();
+    if let Some(early) = early(job, given.is_some() && !tree_there) {
+        // Verified when it was staged, and unpacked from that.
+        publish(job, &place, given, Some(early.tree))?;
+        layers::size::note(&tree, early.unpacked.size)?;
+        outcome.fetched = wanted.blob.size();
+        outcome.unpacked = Some(early.unpacked);
+        outcome.micros = micros(started);
+        job.progress.layer(job.index, State::Done);
+        return Ok(outcome);
+    }
     let copy = (!blob_there && given.is_none()).then(|| job.stage.path().join(format!("blob-{}", job.index)));
     let dest = (job.options.unpack && !tree_there)
         .then(|| job.stage.path().join(format!("layer-{}", job.index)).join("diff"));
@@ -58,6 +68,14 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, ImageError> {
     outcome.unpacked = job.options.unpack.then_some(unpacked).filter(|_| !tree_there);
     job.progress.layer(job.index, State::Done);
     Ok(outcome)
+}
+
+/// The tree that is there, if it is that of this layer.
+fn early(job: &Job<'_>, wanted: bool) -> Option<Early> {
+    if !wanted || !job.options.unpack {
+        return None;
+    }
+    job.source.unpacked(&job.wanted.blob).filter(|e| e.diff_id == job.wanted.diff_id && e.tree.is_dir())
 }
 
 fn stages(

@@ -43,10 +43,26 @@ pub trait BlobSource: Send + Sync {
         None
     }
 
+    /// The tree of a staged blob, where it was unpacked already.
+    fn unpacked(&self, _: &Descriptor) -> Option<Early> {
+        None
+    }
+
     /// Whether a stream that broke is opened again where it stopped.
     fn resumable(&self) -> bool {
         false
     }
+}
+
+/// A tree that was unpacked before its layer was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Early {
+    /// Where it is.
+    pub tree: PathBuf,
+    /// Digest of the uncompressed tar that it was made of.
+    pub diff_id: String,
+    /// What unpacking did.
+    pub unpacked: Unpacked,
 }
 
 /// A layer to take in.

@@ -35,7 +35,9 @@ pub fn open(path: &str, store: &Store, rec: &mut Recorder, images: &mut Images) 
         rec.read("openat", args, fd, || File::open(path))
             .map_err(|e| Failure::from(ImageError::io("open the archive", path, e)))?
     };
-    let archive = Archive::open(store, file, name)?;
+    // Watched, each layer is unpacked in its own step.
+    let ahead = (!rec.is_on()).then_some(images.limits);
+    let archive = Archive::open(store, file, name, ahead)?;
     images.seen = Some(Seen {
         shape: archive.shape().name(),
         entries: archive.entries(),
