@@ -6,7 +6,8 @@ use crate::trace::record::read;
 use crate::trace::redact::redact;
 use crate::trace::{Body, Event};
 
-const RECORDINGS: [&[u8]; 4] = [
+const RECORDINGS: [&[u8]; 5] = [
+    include_bytes!("../../../tests/recordings/linux-life.jsonl"),
     include_bytes!("../../../tests/recordings/model-run.jsonl"),
     include_bytes!("../../../tests/recordings/model-rollback.jsonl"),
     include_bytes!("../../../tests/recordings/model-hostile.jsonl"),
@@ -53,7 +54,7 @@ fn lines_of_json_are_what_was_recorded() {
 
 #[test]
 fn a_cast_is_the_console_over_time_with_a_marker_for_each_step() {
-    for (bytes, pace) in RECORDINGS.into_iter().zip([0, 700_000, 0, 5]) {
+    for (bytes, pace) in RECORDINGS.into_iter().zip([1, 0, 700_000, 0, 5]) {
         let events = events(bytes);
         let text = written(&events, Format::Cast, &Options { pace, ..Options::default() });
         let mut lines = text.lines().map(|l| serde_json::from_str::<Json>(l).unwrap());
@@ -175,7 +176,7 @@ fn a_report_has_headings_code_and_words_only() {
 
 #[test]
 fn a_moment_is_a_step_or_a_number() {
-    let events = events(RECORDINGS[1]);
+    let events = events(RECORDINGS[2]);
     let begins = |body: &Body| matches!(body, Body::Failed { .. });
     let failed = events.iter().position(|e| begins(&e.body)).unwrap() + 1;
     let cases = [
