@@ -43,6 +43,11 @@ impl ActionArgs {
         Watching::new(context, &self.trace, false, fault).map_err(|e| e.status(1))
     }
 
+    /// Somebody looks on, records, stops, or tries a fault out.
+    pub fn is_watched(&self) -> bool {
+        self.trace.is_on() || self.fail.is_some() || self.kill_at.is_some()
+    }
+
     /// The user is asked before each step.
     pub fn steps(&self) -> bool {
         self.trace.steps()
@@ -127,6 +132,7 @@ pub fn carry_out<K: Kernel>(
         emitter.end(&mut outcome);
         Ok::<_, CliError>(outcome)
     });
+    let result = watching.end().and(result);
     // 125 is what `run` says; other commands say 1.
     let outcome = result.map_err(|e| if e.status == 125 { e.status(1) } else { e })?;
     tell(&outcome);

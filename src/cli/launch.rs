@@ -129,7 +129,7 @@ pub fn run(
     request: &RunRequest,
     image: Image,
     pin: Option<Pin>,
-    watching: Watching,
+    mut watching: Watching,
 ) -> Result<Outcome, CliError> {
     let Prepared { spec, mut plan } = prepare(context, args, request, &image, false)?;
     if watching.tells() {
@@ -152,18 +152,18 @@ pub fn run(
     }
     drop(pin);
     let mut journal = Keeper { receipt, running: Running::default() };
-    let outcome = drive(context, &plan, &spec, watching, &mut journal);
+    let outcome = drive(context, &plan, &spec, &mut watching, &mut journal);
     let finished = finish(context, &spec, &outcome, journal);
     // A second Ctrl-C asked for what is done now.
     signals::take_all();
-    finished.map(|()| outcome)
+    finished.and(watching.end()).map(|()| outcome)
 }
 
 fn drive(
     context: &Context,
     plan: &Plan,
     spec: &RunSpec,
-    mut watching: Watching,
+    watching: &mut Watching,
     journal: &mut Keeper,
 ) -> Outcome {
     let mut kernel = LinuxKernel::new(&context.root);

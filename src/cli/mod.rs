@@ -47,6 +47,7 @@ mod setup;
 mod single;
 mod sizes;
 mod step;
+mod stepper;
 mod system;
 mod table;
 mod tag;

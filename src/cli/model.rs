@@ -116,7 +116,7 @@ pub fn run(
     context: &Context,
     args: &ContainerArgs,
     request: &RunRequest,
-    watching: Watching,
+    mut watching: Watching,
 ) -> Result<Outcome, CliError> {
     repair(context)?;
     let image = image(context, &args.image)?;
@@ -128,11 +128,11 @@ pub fn run(
     let record = launch::record(&spec, args, request);
     let dir = record.dir(&context.root);
     std::fs::create_dir_all(&dir).map_err(|e| io_error("make the container's directory", &dir, &e))?;
-    let result = carry_out(context, &plan, &spec, &record, watching);
+    let result = carry_out(context, &plan, &spec, &record, &mut watching);
     if spec.remove || !matches!(&result, Ok(outcome) if outcome.failed.is_none()) {
         repair::remove_tree(&dir).map_err(|e| io_error("remove", &dir, &e))?;
     }
-    result
+    watching.end().and(result)
 }
 
 fn carry_out(
@@ -140,7 +140,7 @@ fn carry_out(
     plan: &Plan,
     spec: &RunSpec,
     record: &Record,
-    watching: Watching,
+    watching: &mut Watching,
 ) -> Result<Outcome, CliError> {
     let receipt = Receipt::write(&context.run, plan)
         .map_err(|e| io_error("write the plan's receipt in", &context.run, &e))?;
@@ -208,7 +208,7 @@ fn drive(
     context: &Context,
     plan: &Plan,
     spec: &RunSpec,
-    mut watching: Watching,
+    watching: &mut Watching,
     session: &mut Session,
     journal: &mut Keeper,
 ) -> Outcome {

@@ -73,6 +73,11 @@ impl FormatName {
 }
 
 impl RecordArgs {
+    /// There is to be a recording.
+    pub fn is_on(&self) -> bool {
+        self.trace_file.is_some()
+    }
+
     /// It goes to a file, not to standard output.
     pub fn in_a_file(&self) -> bool {
         self.trace_file.as_ref().is_some_and(|path| path.as_os_str() != "-")

@@ -7,13 +7,15 @@ use clap::Args;
 
 use super::context::Context;
 use super::error::CliError;
+use super::output;
 use super::recording::{FormatName, PACE};
+use super::stepper::{self, Screen};
 use super::trace::{open, recording, unreadable};
 use super::tracing::{TraceLevel, width};
 use crate::render::console::{Console, Options};
 use crate::render::export::{self, ExportError};
 use crate::trace::EventSink;
-use crate::trace::record::read;
+use crate::trace::record::{RecordingError, read};
 use crate::trace::redact::redact;
 
 /// Tell a recorded run again, just as it was told live, or write it in another format
@@ -34,6 +36,9 @@ pub struct ReplayArgs {
     /// With --to: name what differs from run to run (`<pid-1>`)
     #[arg(long, requires = "to")]
     redact: bool,
+    /// Step through it: full-screen on a terminal
+    #[arg(long, conflicts_with = "to")]
+    step: bool,
     /// A file written by --trace-file; - is standard input
     file: PathBuf,
 }
@@ -42,6 +47,7 @@ pub struct ReplayArgs {
 pub fn run(context: &Context, args: &ReplayArgs) -> Result<u8, CliError> {
     match args.to {
         Some(format) => convert(context, args, format),
+        None if args.step => step(context, args),
         None => tell(context, args),
     }
 }
@@ -100,4 +106,25 @@ fn written(result: io::Result<()>) -> Result<Option<u8>, CliError> {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Some(141)),
         Err(e) => Err(CliError::new(format!("cannot write to standard output: {e}"))),
     }
+}
+
+/// Steps through the recording, forward and back.
+fn step(context: &Context, args: &ReplayArgs) -> Result<u8, CliError> {
+    if !Screen::available() {
+        return Err(CliError::new("stepping through a recording needs a terminal")
+            .hint("without --step the recording is told as a story"));
+    }
+    let mut events = Vec::new();
+    for event in read(open(&args.file)?) {
+        match event {
+            Ok(event) => events.push(event),
+            // What is there of a recording that was cut off can be stepped through.
+            Err(e @ RecordingError::CutOff { .. }) if !events.is_empty() => {
+                output::note(&format!("the recording {} is not whole: {e}", args.file.display()));
+                break;
+            }
+            Err(e) => return Err(unreadable(&args.file, &e)),
+        }
+    }
+    stepper::replay(context, events).map(|()| 0)
 }

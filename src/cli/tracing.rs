@@ -10,9 +10,10 @@ use super::error::CliError;
 use super::fault::Fault;
 use super::recording::{RecordArgs, Recorder};
 use super::step::Stepper;
+use super::stepper::{Live, Screen};
 use crate::engine::{Decision, Pauser};
 use crate::kernel::{Failure, Kernel, KernelName, Slots, Watch};
-use crate::plan::{Op, Plan, Step};
+use crate::plan::{Op, Plan, Step, StepId};
 use crate::render::console::{Console, Level, Options};
 use crate::spec::RunSpec;
 use crate::trace::{Body, Event, EventSink, Kind, Life, TRACE_VERSION, Value};
@@ -25,8 +26,8 @@ pub struct TraceArgs {
     trace: Option<TraceLevel>,
     #[command(flatten)]
     record: RecordArgs,
-    /// Stop before each step and ask
-    #[arg(long, value_name = "MODE", num_args = 0..=1, require_equals = true, default_missing_value = "line")]
+    /// Stop before each step and ask: full-screen on a terminal, else line by line
+    #[arg(long, value_name = "MODE", num_args = 0..=1, require_equals = true, default_missing_value = "auto")]
     step: Option<StepMode>,
 }
 
@@ -34,6 +35,11 @@ impl TraceArgs {
     /// The same without a recording: for what is told before the run that it is of.
     pub fn unrecorded(&self) -> TraceArgs {
         TraceArgs { record: RecordArgs::default(), ..self.clone() }
+    }
+
+    /// Somebody looks on, or it is recorded.
+    pub fn is_on(&self) -> bool {
+        self.trace.is_some() || self.record.is_on() || self.step.is_some()
     }
 
     /// The user is asked before each step.
@@ -67,8 +73,26 @@ impl TraceLevel {
 /// Where the stepper asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StepMode {
+    /// Full-screen on a terminal, else line by line.
+    Auto,
+    /// On the whole screen of a terminal.
+    Full,
     /// Line by line.
     Line,
+}
+
+impl StepMode {
+    /// Whether it is the full-screen stepper, here.
+    pub fn is_full(self) -> Result<bool, CliError> {
+        match self {
+            StepMode::Line => Ok(false),
+            StepMode::Auto => Ok(Screen::available()),
+            StepMode::Full if Screen::available() => Ok(true),
+            StepMode::Full => Err(CliError::new("the full-screen stepper needs a terminal")
+                .hint("use --step=line to step by commands from standard input")
+                .status(125)),
+        }
+    }
 }
 
 /// Columns of the terminal on standard error.
@@ -76,7 +100,7 @@ pub fn width() -> usize {
     rustix::termios::tcgetwinsize(io::stderr()).map_or(80, |w| usize::from(w.ws_col)).clamp(40, 120)
 }
 
-type Screen = Console<Box<dyn Write>>;
+type Story = Console<Box<dyn Write>>;
 
 /// Everyone who listens to one run.
 pub struct Watching {
@@ -95,6 +119,8 @@ impl Watching {
         tty: bool,
         fault: Option<Fault>,
     ) -> Result<Self, CliError> {
+        let full = args.step.map(StepMode::is_full).transpose()?;
+        let live = (full == Some(true)).then(|| Live::new(context));
         let level = args.trace.or(args.step.map(|_| TraceLevel::Story)).or_else(|| {
             // Without the story a rollback that was asked for could not be seen.
             matches!(fault, Some(Fault::Fail(..)))
@@ -105,8 +131,9 @@ impl Watching {
         let unattended = level.is_none() && fault.is_none() && args.record.in_a_file();
         let file = Recorder::open(context.lang, &args.record, unattended)?;
         // A story counts what a record, or a longer one, has one by one.
-        let each_call = file.is_some() || level.is_some_and(|l| l != TraceLevel::Story);
-        let screen = level.map(|level| {
+        let each_call = file.is_some() || live.is_some() || level.is_some_and(|l| l != TraceLevel::Story);
+        // The full-screen stepper tells the story itself.
+        let screen = level.filter(|_| live.is_none()).map(|level| {
             Console::new(
                 Box::new(io::stderr()) as Box<dyn Write>,
                 Options {
@@ -120,16 +147,27 @@ impl Watching {
             )
         });
         let watch = match level {
-            Some(TraceLevel::Full) => Watch::BeforeAndAfter,
+            level if live.is_some() || level == Some(TraceLevel::Full) => Watch::BeforeAndAfter,
             Some(_) => Watch::After,
             None if file.is_some() || fault.is_some() => Watch::After,
             None => Watch::Off,
         };
         // The container's terminal is raw while its command lives.
         let raw = tty && io::stdin().is_terminal();
-        let tee = (file.is_some() || screen.is_some()).then_some(Tee { file, screen, raw });
-        let stepper = args.step.map(|_| Stepper::new(context));
-        Ok(Watching { tee, pauser: Chain { stepper, fault, found: false }, watch, unattended, each_call })
+        let tee = (file.is_some() || screen.is_some() || live.is_some()).then(|| Tee {
+            file,
+            screen,
+            live: live.clone(),
+            raw,
+        });
+        let stepper = (full == Some(false)).then(|| Stepper::new(context));
+        Ok(Watching {
+            tee,
+            pauser: Chain { stepper, live, fault, found: false },
+            watch,
+            unattended,
+            each_call,
+        })
     }
 
     /// Refuses a fault at a step that the plan does not have.
@@ -149,7 +187,13 @@ impl Watching {
 
     /// Whether somebody may stop between two steps.
     pub fn stops(&self) -> bool {
-        self.pauser.stepper.is_some() || self.pauser.fault.is_some()
+        self.pauser.stops()
+    }
+
+    /// The run is over and all that it leaves is in place: the full-screen stepper
+    /// stays until the user leaves it.
+    pub fn end(&mut self) -> Result<(), CliError> {
+        self.pauser.live.as_ref().map_or(Ok(()), Live::end)
     }
 
     /// Whether the steps are only recorded, in a file: init need not wait for a
@@ -176,8 +220,7 @@ impl Watching {
         work: impl FnOnce(Option<&mut dyn EventSink>, Option<&mut dyn Pauser>) -> R,
     ) -> R {
         let sink = self.tee.as_mut().map(|t| t as &mut dyn EventSink);
-        let pauser = (self.pauser.stepper.is_some() || self.pauser.fault.is_some())
-            .then_some(&mut self.pauser as &mut dyn Pauser);
+        let pauser = self.pauser.stops().then_some(&mut self.pauser as &mut dyn Pauser);
         work(sink, pauser)
     }
 }
@@ -185,7 +228,8 @@ impl Watching {
 /// The trace file and the screen.
 struct Tee {
     file: Option<Recorder>,
-    screen: Option<Screen>,
+    screen: Option<Story>,
+    live: Option<Live>,
     raw: bool,
 }
 
@@ -193,6 +237,9 @@ impl EventSink for Tee {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         if let Some(file) = &mut self.file {
             file.event(event)?;
+        }
+        if let Some(live) = &mut self.live {
+            live.event(event)?;
         }
         if let Some(screen) = &mut self.screen {
             screen.event(event)?;
@@ -213,9 +260,16 @@ impl EventSink for Tee {
 /// First the user, then the fault.
 struct Chain {
     stepper: Option<Stepper>,
+    live: Option<Live>,
     fault: Option<Fault>,
     /// The fault's step is in one of the plans so far.
     found: bool,
+}
+
+impl Chain {
+    fn stops(&self) -> bool {
+        self.stepper.is_some() || self.live.is_some() || self.fault.is_some()
+    }
 }
 
 impl Pauser for Chain {
@@ -240,15 +294,35 @@ impl Pauser for Chain {
         {
             return Ok(Decision::Quit);
         }
+        if let Some(live) = &mut self.live
+            && live.before(step, kernel, slots)? == Decision::Quit
+        {
+            return Ok(Decision::Quit);
+        }
         self.fault.as_mut().map_or(Ok(Decision::Go), |f| f.before(step, kernel, slots))
     }
 
     fn wants(&mut self, life: &Life) -> bool {
         self.stepper.as_mut().is_some_and(|s| s.wants(life))
+            || self.live.as_mut().is_some_and(|l| l.wants(life))
     }
 
     fn held(&mut self, life: &Life, kernel: &mut dyn Kernel, slots: &Slots) -> Result<(), Failure> {
-        self.stepper.as_mut().map_or(Ok(()), |s| s.held(life, kernel, slots))
+        match (&mut self.stepper, &mut self.live) {
+            (Some(stepper), _) => stepper.held(life, kernel, slots),
+            (None, Some(live)) => live.held(life, kernel, slots),
+            (None, None) => Ok(()),
+        }
+    }
+
+    fn after(&mut self, step: &Step, kernel: &mut dyn Kernel, slots: &Slots) -> Result<(), Failure> {
+        self.live.as_mut().map_or(Ok(()), |l| l.after(step, kernel, slots))
+    }
+
+    fn failed(&mut self, step: &StepId, failure: &Failure, kernel: &mut dyn Kernel, slots: &Slots) {
+        if let Some(live) = &mut self.live {
+            live.failed(step, failure, kernel, slots);
+        }
     }
 }
 

@@ -37,6 +37,9 @@ impl Driver<'_, '_, '_> {
                 }
                 Err(failed) => {
                     let id = failed.step.unwrap_or_else(|| step.id.clone());
+                    if let Some(pauser) = &mut self.pauser {
+                        pauser.failed(&id, &failed.failure, self.kernel, &slots);
+                    }
                     outcome.status = failed.failure.status;
                     outcome.failed = Some((id, failed.failure));
                     outcome.kept = outcome.started && !removes_container(plan);
@@ -100,7 +103,7 @@ impl Driver<'_, '_, '_> {
             self.journal.filled(step, slots)?;
         }
         if let Some(pauser) = &mut self.pauser {
-            pauser.after(step, slots)?;
+            pauser.after(step, self.kernel, slots)?;
         }
         Ok(())
     }

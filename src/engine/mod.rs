@@ -49,9 +49,12 @@ pub trait Pauser {
     }
 
     /// Called after each step that worked.
-    fn after(&mut self, _step: &Step, _slots: &Slots) -> Result<(), Failure> {
+    fn after(&mut self, _step: &Step, _kernel: &mut dyn Kernel, _slots: &Slots) -> Result<(), Failure> {
         Ok(())
     }
+
+    /// Called when a step failed, before anything is taken back.
+    fn failed(&mut self, _step: &StepId, _failure: &Failure, _kernel: &mut dyn Kernel, _slots: &Slots) {}
 }
 
 /// What the engine's caller keeps on disk while a plan runs.

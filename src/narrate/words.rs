@@ -39,7 +39,7 @@ impl Lang {
 
     /// The first two are about operations, then come the container's life and
     /// the renderers' own.
-    fn messages(self) -> [&'static str; 5] {
+    fn messages(self) -> [&'static str; 6] {
         match self {
             Lang::En => [
                 include_str!("messages/en.ftl"),
@@ -47,6 +47,7 @@ impl Lang {
                 include_str!("messages/en-life.ftl"),
                 include_str!("messages/en-story.ftl"),
                 include_str!("messages/en-recording.ftl"),
+                include_str!("messages/en-stepper.ftl"),
             ],
             Lang::ZhCn => [
                 include_str!("messages/zh-CN.ftl"),
@@ -54,6 +55,7 @@ impl Lang {
                 include_str!("messages/zh-CN-life.ftl"),
                 include_str!("messages/zh-CN-story.ftl"),
                 include_str!("messages/zh-CN-recording.ftl"),
+                include_str!("messages/zh-CN-stepper.ftl"),
             ],
         }
     }

@@ -3,6 +3,7 @@
 //! nothing here touches a host.
 
 pub mod cgroup;
+pub mod container;
 pub mod image;
 pub mod op;
 pub mod order;

@@ -54,6 +54,15 @@ pub enum Ns {
 }
 
 impl Ns {
+    /// Every type, in a fixed order.
+    pub const ALL: [Ns; 8] = [Ns::User, Ns::Mnt, Ns::Pid, Ns::Uts, Ns::Ipc, Ns::Net, Ns::Cgroup, Ns::Time];
+
+    /// Every type, these first.
+    pub fn first(wanted: &[Ns]) -> Vec<Ns> {
+        let rest = Ns::ALL.into_iter().filter(|ns| !wanted.contains(ns));
+        wanted.iter().copied().chain(rest).collect()
+    }
+
     /// The name of its link in `/proc/PID/ns`.
     pub fn name(self) -> &'static str {
         match self {

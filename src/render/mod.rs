@@ -16,5 +16,7 @@ pub mod paint;
 pub mod picture;
 pub mod plan_table;
 pub mod step;
+#[cfg(feature = "linux")]
+pub mod stepper;
 pub mod svg;
 pub mod template;

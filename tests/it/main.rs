@@ -22,6 +22,7 @@ mod model;
 mod recording;
 mod registry;
 mod run;
+mod stepper;
 mod story;
 mod support;
 mod truth;

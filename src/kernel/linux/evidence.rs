@@ -33,8 +33,8 @@ pub fn of(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
         Op::MakeMountsPrivate | Op::RemountRootReadonly => state.mounts.all(|at| at == "/"),
         Op::PivotRoot { .. } => state.mounts.all(|_| true),
         Op::Clone { namespaces, .. } => match cx.init_pid() {
-            Some(pid) => namespace_facts(namespaces, &pid.to_string()),
-            None => namespace_facts(namespaces, "self"),
+            Some(pid) => namespace_facts(&Ns::first(namespaces), &pid.to_string()),
+            None => namespace_facts(&Ns::first(namespaces), "self"),
         },
         Op::UnshareCgroup => {
             let mut facts = namespace_facts(&[Ns::Cgroup], "self");

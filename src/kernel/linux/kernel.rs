@@ -31,6 +31,8 @@ pub struct LinuxKernel {
     layers: Vec<String>,
     /// The writable layer.
     upper: String,
+    /// The container's cgroups, where somebody watches.
+    groups: Vec<String>,
     /// Init goes through its steps also while it is watched.
     ahead: bool,
     /// The next of init's steps that is asked for.
@@ -71,6 +73,7 @@ impl LinuxKernel {
             steps: Vec::new(),
             layers: Vec::new(),
             upper: String::new(),
+            groups: Vec::new(),
             ahead: false,
             next: 0,
             sent: 0,
@@ -338,10 +341,16 @@ impl Kernel for LinuxKernel {
         self.steps.clear();
         self.layers.clear();
         self.upper.clear();
+        self.groups.clear();
         for (n, step) in plan.steps.iter().enumerate() {
             if let Op::MountOverlay { lower, upper, .. } = &step.op {
                 self.layers.clone_from(lower);
                 self.upper.clone_from(upper);
+            }
+            if let Op::CreateCgroup { path, .. } = &step.op
+                && watch != Watch::Off
+            {
+                self.groups.push(path.clone());
             }
             if step.actor != Actor::Init {
                 continue;
@@ -384,7 +393,11 @@ impl Kernel for LinuxKernel {
         let calls = self.rec.take();
         match done {
             Ok(()) => {
-                let after = if self.watch == Watch::Off { Vec::new() } else { self.facts(&step.op, slots) };
+                let mut after =
+                    if self.watch == Watch::Off { Vec::new() } else { self.facts(&step.op, slots) };
+                if matches!(step.op, Op::Supervise { .. }) {
+                    after.extend(super::cgroup::totals(&self.groups));
+                }
                 Ok(Applied { before, calls, after, micros, unchanged: false })
             }
             Err(failure) => Err(StepFailure {
@@ -401,6 +414,9 @@ impl Kernel for LinuxKernel {
         let mut facts = observe::observe(subject, pid, &self.layers);
         if subject == Subject::Layers && !self.upper.is_empty() {
             facts.extend(observe::writable(&self.upper, &self.layers));
+        }
+        if subject == Subject::Cgroup {
+            facts.extend(super::cgroup::usage(&self.groups));
         }
         facts
     }

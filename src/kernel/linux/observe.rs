@@ -9,14 +9,12 @@ use crate::kernel::Subject;
 use crate::plan::op::Ns;
 use crate::trace::{Fact, Kind, Value};
 
-const ALL: [Ns; 8] = [Ns::User, Ns::Mnt, Ns::Pid, Ns::Uts, Ns::Ipc, Ns::Net, Ns::Cgroup, Ns::Time];
-
 /// Reads one subject. `layers` are the layer trees of the plan, uppermost first.
 pub fn observe(subject: Subject, init: Option<i32>, layers: &[String]) -> Vec<Fact> {
     let process = init.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
     match subject {
         Subject::Mounts => mountinfo::mounts(&process, |_| true),
-        Subject::Namespaces => evidence::namespace_facts(&ALL, &process),
+        Subject::Namespaces => evidence::namespace_facts(&Ns::ALL, &process),
         Subject::Cgroup => text_lines(&format!("/proc/{process}/cgroup"), "cgroup"),
         Subject::Network => {
             init.map_or_else(net::observe::here, net::observe::of_process).unwrap_or_default()

@@ -44,6 +44,15 @@ pub fn take() -> Option<u8> {
     u8::try_from(signal).ok()
 }
 
+/// Takes what the keyboard sent, Ctrl-C and Ctrl-\\: it was meant for the program
+/// that had the terminal meanwhile.
+pub fn forget_keyboard() {
+    let set = SigSet::from_iter([Signal::SIGINT, Signal::SIGQUIT]);
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: both live through the call; no siginfo is asked for.
+    while unsafe { libc::sigtimedwait(set.as_ref(), std::ptr::null_mut(), &raw const now) } > 0 {}
+}
+
 /// Takes all of them: the work that they ask to stop is over.
 pub fn take_all() {
     while take().is_some() {}

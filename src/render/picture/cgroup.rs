@@ -80,10 +80,16 @@ impl Cgroup {
             Op::Supervise { .. } => self.joined = false,
             _ => {}
         }
-        for fact in facts.iter().filter(|f| USAGE.contains(&f.key.as_str())) {
-            self.usage.retain(|(key, _)| *key != fact.key);
-            self.usage.push((fact.key.clone(), fact.value.clone()));
+        for (key, value) in Cgroup::used(facts) {
+            self.usage.retain(|(known, _)| *known != key);
+            self.usage.push((key, value));
         }
+    }
+
+    /// Those of the facts that count what was used.
+    pub fn used(facts: &[Fact]) -> Vec<(String, Value)> {
+        let counts = facts.iter().filter(|f| USAGE.contains(&f.key.as_str()));
+        counts.map(|f| (f.key.clone(), f.value.clone())).collect()
     }
 
     pub(super) fn undone(&mut self, op: &Op) {

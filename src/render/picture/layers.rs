@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::fact;
 use crate::plan::Op;
 use crate::plan::image::ImageOp;
-use crate::trace::{Fact, Life, Value};
+use crate::trace::{Fact, LayerSummary, Life, Value};
 
 /// The stack as far as it is there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -54,6 +54,8 @@ pub struct Writable {
     /// What the container put there, in the order in which it did; sorted by
     /// path where it was read at the end only.
     pub entries: Vec<Entry>,
+    /// What was found in it on disk at the end.
+    pub summary: Option<LayerSummary>,
     /// It was removed with the container.
     pub removed: bool,
 }
@@ -150,7 +152,31 @@ impl Layers {
         }
     }
 
-    pub(super) fn life(&mut self, _life: &Life) {}
+    /// The writable layer fills.
+    pub(super) fn life(&mut self, life: &Life) {
+        let (change, what) = match life {
+            Life::CopyUp(change) => (change, What::Copied),
+            Life::Whiteout(change) => (change, What::Whiteout),
+            Life::Opaque(change) => (change, What::Opaque),
+            Life::Redirect(change) => (change, What::Redirect),
+            Life::Created(change) => (change, What::Added),
+            Life::LayerSummary(summary) => {
+                if let Some(writable) = &mut self.writable {
+                    writable.summary = Some(summary.clone());
+                }
+                return;
+            }
+            _ => return,
+        };
+        let Some(writable) = &mut self.writable else { return };
+        let bytes = change.bytes.filter(|_| what == What::Copied);
+        let from = change.layer.as_ref().map(|l| l.digest.clone());
+        writable.entries.retain(|e| e.path != change.path);
+        // What was made in this container and goes leaves nothing to hide.
+        if what != What::Whiteout || from.is_some() {
+            writable.entries.push(Entry { path: change.path.clone(), what, bytes, from });
+        }
+    }
 
     fn add(&mut self, layer: Layer) {
         self.read_only.retain(|l| l.dir != layer.dir);

@@ -118,6 +118,7 @@ impl Picture {
         match op {
             Op::Undo { of, .. } => self.undone(of, changed),
             Op::Supervise { .. } => {
+                self.layers.done(op, facts);
                 self.processes.done(op, facts, &self.slots);
                 self.cgroup.done(op, facts);
                 self.container_ended();

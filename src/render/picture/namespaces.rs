@@ -31,8 +31,6 @@ pub struct Namespace {
     pub host: Option<Value>,
 }
 
-const ALL: [Ns; 8] = [Ns::User, Ns::Mnt, Ns::Pid, Ns::Uts, Ns::Ipc, Ns::Net, Ns::Cgroup, Ns::Time];
-
 impl Namespaces {
     pub(super) fn done(&mut self, op: &Op, facts: &[Fact]) {
         match op {
@@ -45,7 +43,7 @@ impl Namespaces {
                     let inside = seen("ns", ns).or_else(|| host.clone().filter(|_| !own));
                     Namespace { ns, own, inside, host }
                 };
-                self.all = ALL.into_iter().map(one).collect();
+                self.all = Ns::ALL.into_iter().map(one).collect();
                 self.ended = false;
             }
             Op::UnshareCgroup => {

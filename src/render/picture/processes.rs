@@ -6,7 +6,7 @@ use super::fact;
 use crate::kernel::Slots;
 use crate::plan::Op;
 use crate::plan::op::{Ns, Slot};
-use crate::trace::{Fact, Life, Value};
+use crate::trace::{self, Fact, Life, Value};
 
 /// In the order in which they appeared; init is the first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -46,6 +46,18 @@ pub enum ProcessState {
     Killed(String),
     /// It ended; how, nobody said.
     Ended,
+}
+
+impl Process {
+    fn told(process: &trace::Process, parent: Option<&Value>, state: ProcessState) -> Process {
+        Process {
+            outside: process.pid.clone(),
+            inside: process.inside.clone(),
+            parent: parent.cloned(),
+            program: process.program.clone(),
+            state,
+        }
+    }
 }
 
 impl ProcessState {
@@ -103,7 +115,42 @@ impl Processes {
                 };
                 self.change(pid, |p| p.state = state);
             }
+            Life::Forked { parent, child } => {
+                let child = Process::told(child, Some(&parent.pid), ProcessState::Running);
+                // A number may come again: the process that had it is over.
+                self.all.retain(|p| p.outside != child.outside || !p.state.over());
+                self.meet(child);
+            }
+            Life::Executed { process, argv } => {
+                self.meet(Process::told(process, None, ProcessState::Running));
+                let program = argv.first().unwrap_or(&process.program).clone();
+                self.change(&process.pid, |p| p.program = program);
+            }
+            Life::Ended { process, code, signal } => {
+                let state = match (code, signal) {
+                    (Some(code), _) => ProcessState::Exited(*code),
+                    (None, Some(signal)) => ProcessState::Killed(signal.clone()),
+                    (None, None) => ProcessState::Ended,
+                };
+                self.meet(Process::told(process, None, ProcessState::Running));
+                self.change(&process.pid, |p| p.state = state);
+            }
+            Life::Adopted { process, parent, .. } => {
+                self.meet(Process::told(process, Some(&parent.pid), ProcessState::Running));
+                self.change(&process.pid, |p| p.parent = Some(parent.pid.clone()));
+            }
+            Life::Zombie { process, parent } => {
+                self.meet(Process::told(process, Some(&parent.pid), ProcessState::Zombie));
+                self.change(&process.pid, |p| p.state = ProcessState::Zombie);
+            }
             _ => {}
+        }
+    }
+
+    /// A process that was not heard of before.
+    fn meet(&mut self, process: Process) {
+        if !self.all.iter().any(|p| p.outside == process.outside) {
+            self.all.push(process);
         }
     }
 

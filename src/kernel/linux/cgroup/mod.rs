@@ -9,8 +9,10 @@ mod freeze;
 mod join;
 mod limit;
 mod remove;
+mod usage;
 
 pub use freeze::{Frozen, freeze, thaw};
+pub use usage::{totals, usage};
 
 use crate::kernel::Failure;
 use crate::kernel::linux::cx::Cx;

@@ -41,7 +41,7 @@ pub(in crate::kernel::model) fn evidence(op: &Op, cx: &mut Cx<'_>) -> Vec<Fact> 
         Op::PivotRoot { .. } => look::mounts(cx.w, &ctx, "self", |_| true),
         Op::Clone { namespaces, .. } => {
             let (pid, who) = of_init(cx);
-            look::namespaces(cx.w, namespaces, cx.runtime, pid, &who)
+            look::namespaces(cx.w, &Ns::first(namespaces), cx.runtime, pid, &who)
         }
         Op::UnshareCgroup => {
             let mut facts = look::namespaces(cx.w, &[Ns::Cgroup], cx.runtime, cx.pid, "self");

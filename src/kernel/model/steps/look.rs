@@ -19,8 +19,6 @@ pub(super) const GETRULE: &str = "nftables NFT_MSG_GETRULE";
 /// What would boot a machine, were it in a layer.
 pub(super) const BOOTABLE: [&str; 5] = ["boot", "vmlinuz", "initrd.img", "lib/modules", "usr/lib/modules"];
 
-const ALL: [Ns; 8] = [Ns::User, Ns::Mnt, Ns::Pid, Ns::Uts, Ns::Ipc, Ns::Net, Ns::Cgroup, Ns::Time];
-
 pub(super) fn fact(source: &str, key: impl Into<String>, value: impl Into<Value>) -> Fact {
     let pid = source.strip_prefix("/proc/").and_then(|s| s.split('/').next());
     let source = match pid.is_some_and(|p| p.parse::<u32>().is_ok()) {
@@ -44,7 +42,7 @@ pub(in crate::kernel::model) fn observe(
     let who = init.map_or_else(|| "self".to_owned(), |p| p.to_string());
     match subject {
         Subject::Mounts => mounts(w, &ctx, &who, |_| true),
-        Subject::Namespaces => namespaces(w, &ALL, runtime, pid, &who),
+        Subject::Namespaces => namespaces(w, &Ns::ALL, runtime, pid, &who),
         Subject::Cgroup => {
             let Ok(host) = w.ctx(runtime) else { return Vec::new() };
             let path = w.cgroups.path(ctx.cgroup, 0);

@@ -1,0 +1,97 @@
+//! How much was used: the counters of the container's cgroups.
+
+use std::path::Path;
+
+use crate::trace::{Fact, Kind, Value};
+
+/// Files of one number, cgroup v2 and v1, and what it counts.
+const NUMBERS: [(&str, Kind); 8] = [
+    ("memory.current", Kind::Bytes),
+    ("memory.usage_in_bytes", Kind::Bytes),
+    ("pids.current", Kind::Other),
+    ("pids.peak", Kind::Other),
+    ("memory.peak", Kind::Bytes),
+    ("memory.max_usage_in_bytes", Kind::Bytes),
+    ("cpuacct.usage", Kind::Duration),
+    ("memory.swap.current", Kind::Bytes),
+];
+/// Files of several, and the one that is read.
+const FIELDS: [(&str, &str); 3] =
+    [("cpu.stat", "usage_usec"), ("memory.events", "oom_kill"), ("memory.oom_control", "oom_kill")];
+/// What says something of a container that has ended.
+const TOTALS: [&str; 6] = [
+    "memory.peak",
+    "memory.max_usage_in_bytes",
+    "cpuacct.usage",
+    "cpu.stat",
+    "memory.events",
+    "memory.oom_control",
+];
+
+/// What the counters in these directories say now. A file that is not there gives
+/// no fact.
+pub fn usage(groups: &[String]) -> Vec<Fact> {
+    counters(groups, |_| true)
+}
+
+/// The same of a container that has ended: what it used in all, and at most.
+pub fn totals(groups: &[String]) -> Vec<Fact> {
+    counters(groups, |file| TOTALS.contains(&file))
+}
+
+fn counters(groups: &[String], wanted: impl Fn(&str) -> bool) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for group in groups {
+        let mut add = |file: &str, key: String, value: Value| {
+            let source = Value::Text(format!("{group}/{file}"));
+            facts.push(Fact { source, key, value });
+        };
+        let read = |file: &str| std::fs::read_to_string(Path::new(group).join(file)).ok();
+        for (file, kind) in NUMBERS.into_iter().filter(|(file, _)| wanted(file)) {
+            if let Some(text) = read(file) {
+                add(file, file.to_owned(), Value::volatile(kind, text.trim()));
+            }
+        }
+        for (file, field) in FIELDS.into_iter().filter(|(file, _)| wanted(file)) {
+            let text = read(file).unwrap_or_default();
+            let line = text.lines().find_map(|l| l.strip_prefix(field)?.strip_prefix(' '));
+            let Some(value) = line else { continue };
+            let value = match field {
+                "oom_kill" => Value::from(value.trim()),
+                _ => Value::volatile(Kind::Duration, value.trim()),
+            };
+            add(file, format!("{file} {field}"), value);
+        }
+    }
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_read_where_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        write("memory.peak", "4096\n");
+        write("cpu.stat", "usage_usec 17\nuser_usec 9\n");
+        write("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
+        let group = dir.path().to_string_lossy().into_owned();
+        let told: Vec<_> = usage(&[group]).into_iter().map(|f| (f.key, f.value.text())).collect();
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        assert_eq!(
+            told,
+            [
+                pair("memory.peak", "4096"),
+                pair("cpu.stat usage_usec", "17"),
+                pair("memory.oom_control oom_kill", "2")
+            ]
+        );
+        assert!(usage(&["/no/such".to_owned()]).is_empty());
+        write("memory.current", "8192\n");
+        let group = dir.path().to_string_lossy().into_owned();
+        assert_eq!(usage(std::slice::from_ref(&group)).len(), 4);
+        assert_eq!(totals(&[group]).len(), 3);
+    }
+}

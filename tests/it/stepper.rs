@@ -1,0 +1,377 @@
+//! The full-screen stepper in a real terminal, that of tmux: in, through a run,
+//! and out on every way; then the terminal and the host are as before.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::support::{Host, Ran, Sandbox};
+
+const WIDE: (u16, u16) = (120, 40);
+
+/// A terminal with a shell in the sandbox.
+struct Terminal<'s> {
+    sandbox: &'s Sandbox,
+}
+
+impl<'s> Terminal<'s> {
+    fn open(sandbox: &'s Sandbox, (width, height): (u16, u16)) -> Self {
+        let terminal = Terminal { sandbox };
+        let size = [width.to_string(), height.to_string()];
+        let shell = "env PS1='ready> ' sh";
+        let args = ["new-session", "-d", "-s", "t", "-x", &size[0], "-y", &size[1], shell];
+        // A server that was told to end may still have the socket.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let ran: Ran = terminal.tmux(&args).output().expect("the Debian package tmux is needed").into();
+            if ran.status == 0 {
+                break;
+            }
+            assert!(Instant::now() < deadline, "tmux does not start: {}", ran.err);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        terminal.wait("ready>");
+        terminal
+    }
+
+    fn tmux(&self, args: &[&str]) -> Command {
+        let mut command = self.sandbox.inside("tmux");
+        command.args(["-u", "-f", "/dev/null", "-S"]).arg(self.sandbox.path("tmux")).args(args);
+        command.env_remove("TMUX");
+        command
+    }
+
+    fn ask(&self, args: &[&str]) -> String {
+        let ran: Ran = self.tmux(args).output().unwrap().into();
+        ran.out
+    }
+
+    /// Types a text as it is.
+    fn text(&self, text: &str) {
+        self.ask(&["send-keys", "-t", "t", "-l", text]);
+    }
+
+    /// Presses a key by tmux's name for it.
+    fn key(&self, key: &str) {
+        self.ask(&["send-keys", "-t", "t", key]);
+    }
+
+    fn line(&self, text: &str) {
+        self.text(text);
+        self.key("Enter");
+    }
+
+    fn screen(&self) -> String {
+        self.ask(&["capture-pane", "-p", "-t", "t"])
+    }
+
+    /// Waits until the screen shows this.
+    #[track_caller]
+    fn wait(&self, wanted: &str) -> String {
+        self.wait_for(wanted, |screen| screen.contains(wanted))
+    }
+
+    #[track_caller]
+    fn wait_for(&self, what: &str, so: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let screen = self.screen();
+            if so(&screen) {
+                return screen;
+            }
+            assert!(Instant::now() < deadline, "the screen never shows {what:?}:\n{screen}");
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    }
+
+    /// The line that the shell's prompt ends up on, after the program has ended.
+    #[track_caller]
+    fn wait_for_shell(&self) -> String {
+        self.wait_for("the prompt at the end", |screen| screen.trim_end().ends_with("ready>"))
+    }
+
+    /// Settings, and whether a program has taken screen, mouse or cursor.
+    fn state(&self) -> String {
+        let tty = self.ask(&["display-message", "-p", "-t", "t", "#{pane_tty}"]);
+        let stty = Command::new("stty").args(["-a", "-F", tty.trim()]).output().unwrap();
+        let stty: Ran = stty.into();
+        // Lines and columns are not settings.
+        let settings: String = stty.expect(0).out.lines().skip(1).collect();
+        let taken = self.ask(&[
+            "display-message",
+            "-p",
+            "-t",
+            "t",
+            "alternate #{alternate_on} mouse #{mouse_any_flag} cursor #{cursor_flag}",
+        ]);
+        format!("{settings} {taken}")
+    }
+
+    /// Starts glassbox in the shell and waits for its first step.
+    #[track_caller]
+    fn glassbox(&self, args: &str, wanted: &str) -> String {
+        let places = format!(
+            "--root {} --run-root {}",
+            self.sandbox.store().display(),
+            self.sandbox.path("run").display()
+        );
+        self.line(&format!("clear; {} {places} {args}", crate::support::GLASSBOX));
+        self.wait(wanted)
+    }
+
+    /// The pid of the glassbox that runs in the shell.
+    fn pid(&self) -> i32 {
+        let shell = self.ask(&["display-message", "-p", "-t", "t", "#{pane_pid}"]);
+        let children = format!("/proc/{0}/task/{0}/children", shell.trim());
+        let text = std::fs::read_to_string(children).unwrap();
+        text.split_whitespace().next().expect("glassbox runs").parse().unwrap()
+    }
+}
+
+impl Drop for Terminal<'_> {
+    fn drop(&mut self) {
+        self.ask(&["kill-server"]);
+    }
+}
+
+/// A sandbox whose store has the image, and the host as it is then.
+fn prepared() -> (Sandbox, Host) {
+    let sandbox = Sandbox::root();
+    sandbox.glassbox(&["run", "--rm", "box", "true"]).expect(0);
+    let host = sandbox.settled_host();
+    (sandbox, host)
+}
+
+/// The same but for the terminal's own processes.
+#[track_caller]
+fn as_before(sandbox: &Sandbox, before: &Host, after: &str) {
+    let strip = |host: &Host| Host { processes: std::collections::BTreeSet::new(), ..host.clone() };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let now = strip(&sandbox.host());
+        if now == strip(before) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "after {after}:\nbefore: {before:#?}\nnow: {now:#?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+#[ignore = "root"]
+fn a_run_is_stepped_through_looked_into_and_left() {
+    let (sandbox, before) = prepared();
+    let terminal = Terminal::open(&sandbox, (80, 24));
+    let state = terminal.state();
+    let command = "run --rm -m 64m --step box sh -c 'echo hello-$((40+2)); echo x >> /etc/motd'";
+    terminal.glassbox(command, "WAITS   step 1/");
+    assert!(terminal.state().contains("alternate 1"), "{}", terminal.state());
+    // Into the system calls of a step.
+    terminal.line(":until union.make-upper");
+    terminal.wait("union.make-upper");
+    terminal.text("s");
+    terminal.wait("SHOWN AGAIN");
+    terminal.text("s");
+    terminal.wait("mkdirat(");
+    terminal.text("n");
+    terminal.wait("WAITS   step 8/");
+    // A larger window shows the container, too.
+    terminal.ask(&["resize-window", "-t", "t", "-x", "120", "-y", "40"]);
+    terminal.wait("─5 layers");
+    terminal.text("Bexec");
+    terminal.key("Enter");
+    terminal.wait("breakpoint: exec");
+    terminal.text("c");
+    let screen = terminal.wait("Become the command");
+    assert!(screen.contains("the union: the container's /"), "{screen}");
+    // What the kernel says, and a shell in the half-built container.
+    terminal.line(":inspect namespaces");
+    terminal.wait("What the kernel says now");
+    terminal.text("q");
+    terminal.text("!");
+    terminal.wait("(half-built) #");
+    terminal.line("cat /proc/1/cgroup | head -1; echo inside-$((3*3))");
+    terminal.wait("inside-9");
+    terminal.line("exit");
+    terminal.wait("WAITS");
+    // The command has the terminal while it lives.
+    terminal.text("n");
+    let screen = terminal.wait("Enter goes back to the stepper");
+    assert!(screen.contains("hello-42") && screen.contains("ended with 0"), "{screen}");
+    assert!(terminal.state().contains("alternate 0"));
+    terminal.key("Enter");
+    terminal.wait("life.read-changes");
+    terminal.text("p");
+    terminal.wait("PAST");
+    terminal.text("G");
+    terminal.wait("WAITS");
+    terminal.text("n");
+    terminal.wait("/etc/motd");
+    terminal.text("c");
+    terminal.wait("The run is over");
+    // Nothing of the run is left while one still looks back at it.
+    as_before(&sandbox, &before, "the run");
+    terminal.text("q");
+    let screen = terminal.wait_for_shell();
+    assert!(screen.contains("hello-42"), "{screen}");
+    assert_eq!(terminal.state(), state);
+    as_before(&sandbox, &before, "leaving");
+}
+
+#[test]
+#[ignore = "root"]
+fn whoever_leaves_in_the_middle_leaves_nothing() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    let (sandbox, before) = prepared();
+    let terminal = Terminal::open(&sandbox, WIDE);
+    let state = terminal.state();
+    let half_built = || {
+        terminal.glassbox("run --rm -p 18098:80 --step box true; echo status $?", "WAITS   step 1/");
+        terminal.line(":until mounts.mount-proc");
+        terminal.wait("mounts.mount-proc  event");
+        let now = sandbox.host();
+        assert!(now.links.iter().any(|l| l.starts_with("gbx")) && now.receipts.len() == 1, "{now:?}");
+    };
+    half_built();
+    terminal.text("q");
+    terminal.wait("Press y to quit");
+    terminal.text("y");
+    assert!(terminal.wait_for_shell().contains("you chose to quit"));
+    assert!(terminal.screen().contains("status 130"));
+    assert_eq!(terminal.state(), state);
+    as_before(&sandbox, &before, "q");
+    for (signal, status) in [(Signal::SIGTERM, "status 143"), (Signal::SIGINT, "status 130")] {
+        half_built();
+        kill(Pid::from_raw(terminal.pid()), signal).unwrap();
+        let screen = terminal.wait_for_shell();
+        assert!(screen.contains(status), "{screen}");
+        assert_eq!(terminal.state(), state, "{signal}");
+        as_before(&sandbox, &before, signal.as_str());
+    }
+    // Nothing can be put back then; the next command finds the receipt.
+    half_built();
+    kill(Pid::from_raw(terminal.pid()), Signal::SIGKILL).unwrap();
+    terminal.wait_for("the shell again", |screen| screen.contains("status 137") || screen.contains("Killed"));
+    sandbox.glassbox(&["system", "repair"]).expect(0);
+    as_before(&sandbox, &before, "SIGKILL");
+    drop(terminal);
+    // The terminal itself goes away.
+    let terminal = Terminal::open(&sandbox, WIDE);
+    terminal.glassbox("run --rm --step box true", "WAITS   step 1/");
+    terminal.line(":until pivot.pivot-root");
+    terminal.wait("pivot.pivot-root  event");
+    drop(terminal);
+    as_before(&sandbox, &before, "the end of the terminal");
+}
+
+#[test]
+#[ignore = "root"]
+fn a_container_with_a_terminal_gets_the_users() {
+    let (sandbox, before) = prepared();
+    let terminal = Terminal::open(&sandbox, WIDE);
+    let state = terminal.state();
+    terminal.glassbox("run --rm -it --network none --step box sh", "WAITS   step 1/");
+    terminal.line(":until life.supervise");
+    terminal.wait("life.supervise  event");
+    terminal.text("n");
+    terminal.wait("#");
+    terminal.line("tty; echo typed-$((2+3))");
+    terminal.wait("typed-5");
+    terminal.line("exit 7");
+    assert!(terminal.wait("Enter goes back").contains("ended with 7"));
+    terminal.key("Enter");
+    terminal.wait("life.read-changes");
+    terminal.text("c");
+    terminal.wait("The run is over");
+    terminal.text("q");
+    terminal.wait_for_shell();
+    assert_eq!(terminal.state(), state);
+    as_before(&sandbox, &before, "a run with a terminal");
+}
+
+#[test]
+#[ignore = "root"]
+fn a_failure_stops_before_its_rollback_on_both_kernels() {
+    let (sandbox, before) = prepared();
+    let terminal = Terminal::open(&sandbox, WIDE);
+    let state = terminal.state();
+    for kernel in ["", "--model "] {
+        let args = format!("{kernel}run --rm --step --fail pivot.pivot-root=ENOSPC box true; echo status $?");
+        terminal.glassbox(&args, "WAITS   step 1/");
+        terminal.text("c");
+        // The last line is drawn last.
+        let screen = terminal.wait("Nothing has been taken back yet");
+        assert!(screen.contains("FAILED"), "{screen}");
+        assert!(screen.contains("ENOSPC") || screen.contains("no space left"), "{screen}");
+        if kernel.is_empty() {
+            assert!(!sandbox.host().links.is_subset(&before.links), "it is still half-built");
+        }
+        terminal.text("n");
+        let screen = terminal.wait("It was taken back. n shows how");
+        assert!(screen.contains("OVER"), "{screen}");
+        terminal.text("nn");
+        terminal.wait("↶");
+        terminal.text("q");
+        assert!(terminal.wait_for_shell().contains("status 125"));
+        assert_eq!(terminal.state(), state);
+        as_before(&sandbox, &before, "a failure");
+    }
+}
+
+#[test]
+fn a_recording_is_stepped_through_without_privileges() {
+    let sandbox = Sandbox::plain();
+    let file = sandbox.path("run.jsonl");
+    let file = file.to_str().unwrap();
+    sandbox.glassbox(&["--model", "run", "--rm", "--trace-file", file, "box", "true"]).expect(0);
+    let terminal = Terminal::open(&sandbox, WIDE);
+    let state = terminal.state();
+    terminal.glassbox(&format!("--lang zh-CN replay --step {file}"), "录制");
+    terminal.text("c");
+    terminal.wait("exit.");
+    terminal.text("gn");
+    terminal.wait("image.unpack-layer-1");
+    terminal.text("p");
+    terminal.wait("image.read-image");
+    terminal.text("!");
+    terminal.wait("没有可以打开 shell 的容器");
+    terminal.text("q");
+    terminal.wait_for_shell();
+    assert_eq!(terminal.state(), state);
+}
+
+#[test]
+fn without_a_terminal_there_is_the_line_console() {
+    let sandbox = Sandbox::plain();
+    let ran = sandbox.glassbox_with_input(&["--model", "run", "--rm", "--step", "box", "true"], "n\nc\n");
+    assert!(ran.err.contains("(glassbox)"), "{}", ran.err);
+    ran.expect(0);
+    let ran = sandbox.glassbox(&["--model", "run", "--rm", "--step=full", "box", "true"]).expect(125);
+    assert!(ran.err.contains("needs a terminal") && ran.err.contains("--step=line"), "{}", ran.err);
+    let file = sandbox.path("run.jsonl");
+    let file = file.to_str().unwrap();
+    sandbox.glassbox(&["--model", "run", "--rm", "--trace-file", file, "box", "true"]).expect(0);
+    let ran = sandbox.glassbox(&["replay", "--step", file]).expect(1);
+    assert!(ran.err.contains("needs a terminal"), "{}", ran.err);
+}
+
+#[test]
+#[ignore = "root"]
+fn a_removal_is_told_and_can_fail() {
+    let (sandbox, _) = prepared();
+    for kernel in [&[][..], &["--model"]] {
+        let glassbox = |args: &[&str]| sandbox.glassbox(&[kernel, args].concat());
+        glassbox(&["run", "--name", "gone", "--network", "none", "box", "touch", "/new"]).expect(0);
+        let ran = glassbox(&["rm", "--fail", "exit.remove-container", "--trace", "gone"]).expect(1);
+        assert!(ran.err.contains("injected by --fail") && ran.out.is_empty(), "{}", ran.err);
+        let ran = glassbox(&["rm", "--fail", "no.such-step", "gone"]).expect(1);
+        assert!(ran.err.contains("no step no.such-step"), "{}", ran.err);
+        let ran = glassbox(&["rm", "--trace", "gone"]).expect(0);
+        assert_eq!(ran.out, "gone\n");
+        assert!(ran.err.contains("exit.remove-container") && ran.err.contains("/new"), "{}", ran.err);
+        assert!(!glassbox(&["ps", "-a"]).expect(0).out.contains("gone"));
+        let ran = glassbox(&["rm", "--trace", "one", "two"]).expect(1);
+        assert!(ran.err.contains("one removal at a time"), "{}", ran.err);
+    }
+    assert!(sandbox.host().containers.is_empty());
+}
