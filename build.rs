@@ -7,6 +7,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[path = "src/kernel/linux/seccomp/asking.rs"]
+#[allow(dead_code)]
+mod asking;
 #[path = "src/kernel/linux/seccomp/assemble.rs"]
 #[allow(dead_code)]
 mod assemble;
@@ -19,7 +22,7 @@ mod numbers;
 mod profile;
 
 fn main() {
-    for file in ["assemble.rs", "numbers.rs", "numbers.tbl", "profile.rs"] {
+    for file in ["asking.rs", "assemble.rs", "numbers.rs", "numbers.tbl", "profile.rs"] {
         println!("cargo::rerun-if-changed=src/kernel/linux/seccomp/{file}");
     }
     println!("cargo::rerun-if-changed=src/spec/capabilities.rs");
@@ -31,17 +34,21 @@ fn main() {
 
     let caps = assemble::relevant(capabilities::DEFAULT.into_iter());
     let arch = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
-    let program = match numbers::Machine::from_name(&arch) {
-        Some(machine) => assemble::assemble(machine, &caps),
-        None => Vec::new(),
-    };
+    let machine = numbers::Machine::from_name(&arch);
+    let plain = machine.map(|m| assemble::assemble(m, &caps)).unwrap_or_default();
+    let asking = machine.map(|m| asking::asking(m, Some(&caps))).unwrap_or_default();
     let mut text = format!("const BUILT_FOR: &[&str] = &{caps:?};\n");
-    text += "static BUILT: &[assemble::Insn] = &[\n";
-    for i in &program {
-        let _ =
-            writeln!(text, "assemble::Insn {{ code: {}, jt: {}, jf: {}, k: {} }},", i.code, i.jt, i.jf, i.k);
+    for (name, program) in [("BUILT", plain), ("BUILT_ASKING", asking)] {
+        let _ = writeln!(text, "static {name}: &[assemble::Insn] = &[");
+        for i in &program {
+            let _ = writeln!(
+                text,
+                "assemble::Insn {{ code: {}, jt: {}, jf: {}, k: {} }},",
+                i.code, i.jt, i.jf, i.k
+            );
+        }
+        text += "];\n";
     }
-    text += "];\n";
     let Some(out) = env::var_os("OUT_DIR") else { panic!("cargo sets OUT_DIR") };
     let file = Path::new(&out).join("seccomp.rs");
     if let Err(e) = std::fs::write(&file, text) {

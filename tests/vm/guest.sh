@@ -27,6 +27,12 @@ check "the container's cgroup is its root" "0::/" \
     "$(glassbox run --rm --network none box cat /proc/self/cgroup)"
 check "the memory limit kills" "137" \
     "$(glassbox run --rm -m 32m --network none box sh -c 'eat 100 >/dev/null 2>&1; echo $?')"
+glassbox run --rm -m 32m --network none --trace-file /tmp/life.jsonl box sh -c \
+    'echo x >> /etc/motd; rm /etc/passwd; mount -t tmpfs x /mnt; eat 100 >/dev/null; true' 2>/dev/null
+for life in copy_up whiteout refused oom_killed executed layer_summary; do
+    check "the container's life is told: $life" yes "$(grep -q "\"life\":\"$life\"" /tmp/life.jsonl && echo yes)"
+done
+check "nothing in the writable layer was missed" yes "$(grep -q '"unseen":0' /tmp/life.jsonl && echo yes)"
 check "the device program refuses what is not allowed" "refused" \
     "$(glassbox run --rm --network none box sh -c 'mknod /tmp/sda b 8 0; cat /tmp/sda 2>/dev/null || echo refused')"
 check "the device program allows what is" "ok" \

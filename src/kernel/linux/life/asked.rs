@@ -11,7 +11,6 @@ use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, StatxFlags};
 use super::memory;
 use super::notify::Asked;
 use crate::kernel::linux::seccomp::asking::{self, Told};
-use crate::kernel::linux::seccomp::numbers::Machine;
 
 /// A call, by name, with its paths.
 #[derive(Clone, Debug)]
@@ -131,11 +130,6 @@ fn resolve(root: &OwnedFd, path: &Path, follow: bool) -> Option<Vec<u8>> {
     let shown = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()?;
     let shown = shown.into_os_string().into_vec();
     Some(shown.strip_prefix(b"/").unwrap_or(&shown).to_vec())
-}
-
-/// The name of the call, or its number.
-pub fn name(machine: Machine, asked: &Asked) -> Result<&'static str, String> {
-    asking::name(machine, asked.arch, asked.number).ok_or_else(|| format!("system call {}", asked.number))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use super::upper::{Layers, Role, Standing};
 use crate::kernel::linux::calls::fd_value;
 use crate::kernel::linux::init::signal_name;
 use crate::kernel::linux::recorder::{Recorder, zero};
-use crate::kernel::linux::seccomp::{self, asking, numbers::Machine, profile};
+use crate::kernel::linux::seccomp::{self, asking::Names, profile};
 use crate::kernel::{Errno, Failure, Hear, OnLife, Watch};
 use crate::plan::{Op, Plan};
 use crate::trace::{Kind, Life, Refusal, Supplier, Value};
@@ -28,6 +28,9 @@ use crate::trace::{Kind, Life, Refusal, Supplier, Value};
 /// Between two looks at what nobody waits for: each wakes this process, and takes a
 /// processor from those that are watched.
 const REST: Duration = Duration::from_millis(20);
+
+/// So many questions are answered before the caller looks at signals and the terminal.
+const AT_ONCE: usize = 64;
 
 /// Arguments of a program that are told.
 const ARGUMENTS: usize = 32;
@@ -71,7 +74,7 @@ impl Watched {
 #[derive(Debug)]
 pub struct Watcher {
     listener: Option<Listener>,
-    machine: Machine,
+    names: Names,
     layers: Layers,
     fan: Option<Fan>,
     connector: Option<Connector>,
@@ -107,7 +110,7 @@ impl Watcher {
         ledger.before(&mut layers);
         Ok(Watcher {
             listener: Some(Listener::new(listener)),
-            machine: seccomp::machine()?,
+            names: Names::new(seccomp::machine()?),
             layers,
             fan,
             connector,
@@ -149,7 +152,10 @@ impl Watcher {
         if self.started {
             self.happened(hear);
         }
-        while self.early.is_some() || self.is_asked() {
+        for _ in 0..AT_ONCE {
+            if self.early.is_none() && !self.is_asked() {
+                break;
+            }
             let Some(listener) = &self.listener else { break };
             let asked = match self.early.take().map_or_else(|| listener.receive(), |a| Ok(Some(a))) {
                 Ok(Some(asked)) => asked,
@@ -169,8 +175,8 @@ impl Watcher {
     }
 
     /// Whether init itself may make this call, before it is the command or when it fails.
-    fn by_init(&self, asked: &Asked) -> bool {
-        matches!(asked::name(self.machine, asked), Ok("execve" | "execveat" | "exit_group"))
+    fn by_init(&mut self, asked: &Asked) -> bool {
+        matches!(self.names.get(asked.arch, asked.number), Some("execve" | "execveat" | "exit_group"))
     }
 
     fn is_asked(&mut self) -> bool {
@@ -201,8 +207,8 @@ impl Watcher {
         if self.started {
             self.happened(hear);
         }
-        let name = asked::name(self.machine, &asked);
-        let seen = name.as_ref().ok().and_then(|name| asked::read(&asked, name));
+        let name = self.names.get(asked.arch, asked.number);
+        let seen = name.and_then(|name| asked::read(&asked, name));
         let Some(seen) = seen else {
             self.refuse(&asked, name, hear);
             return None;
@@ -232,13 +238,13 @@ impl Watcher {
         self.processes.about_to_execute(pid, path, argv);
     }
 
-    fn refuse(&mut self, asked: &Asked, name: Result<&'static str, String>, hear: OnLife<'_>) {
+    fn refuse(&mut self, asked: &Asked, name: Option<&'static str>, hear: OnLife<'_>) {
         if let Some(listener) = &self.listener {
             listener.refuse(asked, Errno::EPERM);
         }
         let pid = self.processes.asking(asked.tid);
         let process = self.processes.process(pid);
-        let call = name.map_or_else(|number| number, str::to_owned);
+        let call = name.map_or_else(|| format!("system call {}", asked.number), str::to_owned);
         let with = profile::WITH_CAPABILITY.iter();
         let unless = with
             .filter(|(_, calls)| calls.split_whitespace().any(|c| c == call))
@@ -320,8 +326,7 @@ impl Watcher {
             }
             Heard::Wanted { tid, call, errno, capability } => {
                 let Some(pid) = self.processes.of_thread(tid) else { return };
-                let native = self.machine.abis()[0].0;
-                let name = asking::name(self.machine, native, call);
+                let name = self.names.native(call);
                 let call = name.map_or_else(|| format!("system call {call}"), str::to_owned);
                 let name = caps::all().into_iter().find(|c| i32::from(c.index()) == capability);
                 let name = name.map_or_else(|| format!("capability {capability}"), |c| c.to_string());
@@ -333,6 +338,9 @@ impl Watcher {
     }
 
     fn did(&mut self, did: Did, hear: OnLife<'_>) {
+        if let Did::Exit { pid, .. } = did {
+            self.last.remove(&pid);
+        }
         let (ledger, processes, oom) = (&mut self.ledger, &mut self.processes, &mut self.oom);
         let mut ended = Vec::new();
         processes.did(did, &mut |life| {

@@ -20,7 +20,7 @@ use crate::plan::op::SeccompProfile;
 use crate::trace::{Fact, Kind, Value};
 
 // BUILT_FOR: capabilities that the built filter is for, those that matter only.
-// BUILT: the filter. Both are empty where the architecture has none.
+// BUILT: the filter. BUILT_ASKING: the one that asks. All are empty where the architecture has none.
 include!(concat!(env!("OUT_DIR"), "/seccomp.rs"));
 
 /// Loads the filter into the calling thread, for good. Needs CAP_SYS_ADMIN or no_new_privs.
@@ -38,8 +38,7 @@ pub fn load(profile: &SeccompProfile, rec: &mut Recorder) -> Result<(), Failure>
 
 /// Loads the filter that asks glassbox. Returns where it asks: its listener.
 pub fn load_asking(profile: &SeccompProfile, rec: &mut Recorder) -> Result<OwnedFd, Failure> {
-    let caps = capabilities(profile);
-    let program = asking::asking(machine()?, caps.as_deref());
+    let program = asking_program(profile)?;
     let listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
     let plain = libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW | listener;
     // Linux 5.19: while it is asked about, a process takes no signal but a fatal one. Before,
@@ -79,6 +78,15 @@ fn not_loaded(instructions: usize, errno: Errno) -> Failure {
         ),
         _ => failure,
     }
+}
+
+/// The filter that asks, for a profile: the built one, or one assembled now.
+fn asking_program(profile: &SeccompProfile) -> Result<Cow<'static, [Insn]>, Failure> {
+    let caps = capabilities(profile);
+    if !BUILT_ASKING.is_empty() && caps.as_deref() == Some(BUILT_FOR) {
+        return Ok(Cow::Borrowed(BUILT_ASKING));
+    }
+    Ok(Cow::Owned(asking::asking(machine()?, caps.as_deref())))
 }
 
 /// Those that change the filter; `None` where nothing is refused.
@@ -146,11 +154,10 @@ pub fn describe(profile: &SeccompProfile, told: bool) -> Vec<Fact> {
         |key: &str, n: i64| Fact { source: "the filter".into(), key: key.to_owned(), value: Value::Int(n) };
     let caps = capabilities(profile);
     let native = machine.abis()[0].1[0];
-    let length = match (told, program(profile)) {
-        (true, _) => asking::asking(machine, caps.as_deref()).len(),
-        (false, Ok(program)) => program.len(),
-        (false, Err(_)) => return Vec::new(),
+    let Ok(program) = (if told { asking_program(profile) } else { program(profile) }) else {
+        return Vec::new();
     };
+    let length = program.len();
     let mut facts = vec![fact("instructions", length as i64)];
     let known = numbers::numbers(native).count() as i64;
     let (mut free, mut bound) = (known, 0);
