@@ -106,6 +106,14 @@ impl Overlay {
         if let (true, Some(t)) = (is_dir, target)
             && !self.merged(fs, t)?.is_empty()
         {
+            // Whether a directory without lower parts is empty, overlayfs leaves to the
+            // file system below, and has marked the other one opaque by then.
+            if self.node(t)?.lower.is_empty()
+                && self.is_merged(to)?
+                && let Some(ino) = self.node(o)?.upper
+            {
+                self.upper_mut(fs)?.set_xattr(ino, OPAQUE, b"y")?;
+            }
             return Err(Errno::ENOTEMPTY);
         }
         let ino = self.copy_up(fs, o, true)?;
