@@ -71,7 +71,11 @@ fn one(context: &Context, name: &str, args: &InspectArgs) -> Result<Value, CliEr
             Ok(value)
         }
         Err(RecordError::Unknown(_)) if kind.is_none() => {
-            if !context.model && unknown(&Store::open(&context.root).resolve(name)) {
+            let missing = match context.model {
+                true => setup::image_id(context, name).is_none(),
+                false => unknown(&Store::open(&context.root).resolve(name)),
+            };
+            if missing {
                 return Err(CliError::new(format!("no such container or image: {name}"))
                     .hint("`glassbox ps -a` and `glassbox images` list them"));
             }

@@ -204,7 +204,7 @@ fn what_is_wrong_is_found_and_nothing_of_it_stays() {
                 assert_eq!(digest::of_bytes(&bytes), format!("sha256:{name}"));
             }
             for name in files(&store.root().join("layers")) {
-                assert_eq!(files(&store.root().join("layers").join(name)), ["diff"]);
+                assert_eq!(files(&store.root().join("layers").join(name)), ["diff", "size"]);
             }
         }
     }

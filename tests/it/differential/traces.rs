@@ -57,6 +57,7 @@ const ALLOWED: &[(&str, Option<&[&str]>, &str)] = &[
     ("setfsgid", Some(&["union.mount-overlay"]), "overlayfs acts for who makes it; the model's union acts for nobody"),
     ("setfsuid", Some(&["union.mount-overlay"]), "the same for the user"),
     ("capset", Some(&["union.mount-overlay"]), "setfsuid(2) takes capabilities away"),
+    ("setns", Some(&["security.load-seccomp"]), "who forks is told in the host's first network namespace only; the test has its own"),
     ("setsid", Some(&["exec.exec"]), "the model has no sessions"),
     ("dup3", Some(&["exec.exec"]), "descriptors of the runtime become the container's standard streams"),
     ("close_range", Some(&["exec.exec"]), "the runtime's own descriptors are closed"),
