@@ -18,7 +18,9 @@ use crate::truth::read_recording;
 fn lived(sandbox: &Sandbox, options: &[&str], command: &[&str]) -> (Ran, Vec<Life>) {
     let trace = sandbox.path("life.jsonl");
     let run = ["run", "--network", "none", "--trace-file", trace.to_str().unwrap()];
-    let ran = sandbox.glassbox(&[&run[..], options, &["box"], command].concat());
+    // With the file alone there are no tracepoints.
+    let level: &[&str] = if options.iter().any(|o| o.starts_with("--trace=")) { &[] } else { &["--trace"] };
+    let ran = sandbox.glassbox(&[&run[..], level, options, &["box"], command].concat());
     (ran, lives(&trace))
 }
 

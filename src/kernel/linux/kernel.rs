@@ -202,8 +202,14 @@ impl LinuxKernel {
                 Ok(Some(Answer::Listener)) => {
                     if let Some(listener) = child.channel.take_passed() {
                         let watched = std::mem::take(&mut self.watched);
-                        self.watcher =
-                            Some(Watcher::new(listener, child.pid, watched, self.watch, &mut self.rec)?);
+                        self.watcher = Some(Watcher::new(
+                            listener,
+                            child.pid,
+                            watched,
+                            self.watch,
+                            self.ahead,
+                            &mut self.rec,
+                        )?);
                     }
                 }
                 Ok(Some(Answer::AboutToExec(applied))) => about = Some(applied),

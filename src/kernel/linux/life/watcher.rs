@@ -99,6 +99,7 @@ impl Watcher {
         init: i32,
         watched: Watched,
         watch: Watch,
+        unattended: bool,
         rec: &mut Recorder,
     ) -> Result<Self, Failure> {
         let mut layers = Layers::open(&watched.upper, watched.below)?;
@@ -114,7 +115,9 @@ impl Watcher {
             layers,
             fan,
             connector,
-            perf: Perf::new(init),
+            // The kernel takes a tenth of a second to let go of tracepoints: much for
+            // a run that nobody looks at.
+            perf: if unattended { None } else { Perf::new(init) },
             processes: Processes::new(init),
             ledger,
             oom: watched.oom,
