@@ -375,3 +375,27 @@ pub fn dup_onto(rec: &mut Recorder, from: impl AsFd, to: i32) -> Result<(), Errn
     )
     .map(drop)
 }
+
+/// mount_setattr(2) of a tree that is open.
+pub fn mount_setattr(
+    rec: &mut Recorder,
+    tree: &OwnedFd,
+    attr: libc::mount_attr,
+    flags: i32,
+    args: impl FnOnce() -> Args,
+) -> Result<(), Errno> {
+    rec.call("mount_setattr", args, zero, || {
+        // SAFETY: an empty path; attr lives through the call and has the size given.
+        let r = unsafe {
+            libc::syscall(
+                libc::SYS_mount_setattr,
+                tree.as_raw_fd(),
+                c"".as_ptr(),
+                flags,
+                &raw const attr,
+                std::mem::size_of::<libc::mount_attr>(),
+            )
+        };
+        nix::errno::Errno::result(r).map(drop)
+    })
+}

@@ -168,6 +168,8 @@ pub fn facts(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
         | Op::AddAddress { .. }
         | Op::AddDefaultRoute { .. } => net::evidence(op, cx),
         Op::Image(op) => images::evidence(op, state),
+        // With the process go the namespaces that were read through it.
+        Op::Undo { of, .. } if matches!(**of, Op::Clone { .. }) => Vec::new(),
         Op::Undo { of, .. } => facts(of, cx, state),
         _ => evidence::of(op, cx, state),
     }

@@ -1,7 +1,7 @@
 //! The mounts that init makes in its own mount namespace, up to pivot_root and
 //! what is hidden after it.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use nix::mount::MsFlags;
 use rustix::fs::{FileType, OFlags};
@@ -130,35 +130,16 @@ fn set_attributes(
         userns_fd: 0,
     };
     let at = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
-    rec.call(
-        "mount_setattr",
-        || {
-            let at = if recursive { "AT_EMPTY_PATH|AT_RECURSIVE" } else { "AT_EMPTY_PATH" };
-            vec![
-                ("dirfd", fd_value(tree)),
-                ("pathname", Value::from("")),
-                ("flags", Value::from(at)),
-                ("attr_set", Value::Text(flag_names(flags).replace("MS_", "MOUNT_ATTR_"))),
-                ("propagation", Value::Text(flag_names(propagation))),
-            ]
-        },
-        zero,
-        || {
-            // SAFETY: an empty path with AT_EMPTY_PATH; attr lives through the
-            // call and has the size given.
-            let r = unsafe {
-                libc::syscall(
-                    libc::SYS_mount_setattr,
-                    tree.as_raw_fd(),
-                    c"".as_ptr(),
-                    at,
-                    &raw const attr,
-                    std::mem::size_of::<libc::mount_attr>(),
-                )
-            };
-            nix::errno::Errno::result(r).map(drop)
-        },
-    )
+    calls::mount_setattr(rec, tree, attr, at, || {
+        let at = if recursive { "AT_EMPTY_PATH|AT_RECURSIVE" } else { "AT_EMPTY_PATH" };
+        vec![
+            ("dirfd", fd_value(tree)),
+            ("pathname", Value::from("")),
+            ("flags", Value::from(at)),
+            ("attr_set", Value::Text(flag_names(flags).replace("MS_", "MOUNT_ATTR_"))),
+            ("propagation", Value::Text(flag_names(propagation))),
+        ]
+    })
 }
 
 fn pivot(state: &mut State, rec: &mut Recorder, new_root: &str) -> Result<(), Failure> {

@@ -445,6 +445,7 @@ fn a_watched_run_tells_its_calls_and_reads_them_back() {
     assert!(facts().any(|f| f.key.starts_with("mount /") && f.value.text().contains(" overlay ")));
     let namespaces: Vec<String> =
         facts().filter(|f| f.key.ends_with("ns pid")).map(|f| f.value.text()).collect();
+    assert_eq!(namespaces.len(), 2);
     assert_ne!(namespaces[0], namespaces[1]);
 }
 

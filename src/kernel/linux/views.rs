@@ -6,10 +6,10 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
-use super::calls::{fail, fd_value};
+use super::calls::{self, fail, fd_value};
 use super::cx::Cx;
 use super::evidence::fact;
-use super::recorder::{Recorder, zero};
+use super::recorder::Recorder;
 use super::state::State;
 use super::{beneath, clone, mounts};
 use crate::kernel::{Errno, Failure};
@@ -40,35 +40,16 @@ fn translate(rec: &mut Recorder, view: &OwnedFd, users: &OwnedFd) -> Result<(), 
         propagation: 0,
         userns_fd: users.as_raw_fd() as u64,
     };
-    rec.call(
-        "mount_setattr",
-        || {
-            vec![
-                ("dirfd", fd_value(view)),
-                ("pathname", Value::from("")),
-                ("flags", Value::from("AT_EMPTY_PATH")),
-                ("attr_set", Value::from("MOUNT_ATTR_IDMAP")),
-                ("propagation", Value::from("0")),
-                ("userns_fd", fd_value(users)),
-            ]
-        },
-        zero,
-        || {
-            // SAFETY: an empty path with AT_EMPTY_PATH; attr lives through the
-            // call and has the size given.
-            let r = unsafe {
-                libc::syscall(
-                    libc::SYS_mount_setattr,
-                    view.as_raw_fd(),
-                    c"".as_ptr(),
-                    libc::AT_EMPTY_PATH,
-                    &raw const attr,
-                    std::mem::size_of::<libc::mount_attr>(),
-                )
-            };
-            nix::errno::Errno::result(r).map(drop)
-        },
-    )
+    calls::mount_setattr(rec, view, attr, libc::AT_EMPTY_PATH, || {
+        vec![
+            ("dirfd", fd_value(view)),
+            ("pathname", Value::from("")),
+            ("flags", Value::from("AT_EMPTY_PATH")),
+            ("attr_set", Value::from("MOUNT_ATTR_IDMAP")),
+            ("propagation", Value::from("0")),
+            ("userns_fd", fd_value(users)),
+        ]
+    })
 }
 
 fn refused(path: &str, errno: Errno) -> Failure {

@@ -11,7 +11,7 @@ use super::kinds::{Kind, READS, kind};
 use super::strace::{self, Seen};
 use super::{read_recording, told};
 use crate::registry::images::{gzip, tar_of};
-use crate::support::{GLASSBOX, Ran, Sandbox};
+use crate::support::Sandbox;
 
 /// A call by its name, the names in it, what was written, and how it ended.
 type Heap = BTreeMap<String, i64>;
@@ -74,23 +74,7 @@ fn compare(told: &Heap, seen: &Heap) -> Vec<String> {
 
 /// Runs glassbox under strace, recording.
 fn watched(sandbox: &Sandbox, args: &[&str], status: i32) -> (Heap, Heap) {
-    let mut strace = sandbox.inside("strace");
-    strace
-        .args(["-f", "-y", "-v", "-s", "1000000", "-e"])
-        .arg(format!("trace=!{}", READS.join(",")))
-        .arg("-o")
-        .arg(sandbox.path("strace"))
-        .arg(GLASSBOX)
-        .arg("--root")
-        .arg(sandbox.store())
-        .arg("--run-root")
-        .arg(sandbox.path("run"))
-        .args(&args[..1])
-        .arg("--trace-file")
-        .arg(sandbox.path("trace.jsonl"))
-        .args(&args[1..]);
-    let ran: Ran = strace.output().expect("this test needs strace: install the package of that name").into();
-    ran.expect(status);
+    super::under_strace(super::strace(sandbox, args[0], &args[1..]), status);
     let text = String::from_utf8_lossy(&fs::read(sandbox.path("strace")).unwrap()).into_owned();
     (told_heap(sandbox), seen_heap(sandbox, &strace::parse(&text)))
 }

@@ -46,13 +46,17 @@ pub fn read_recording(path: &Path) -> Vec<Event> {
 
 /// Runs `glassbox run ARGS` under strace.
 fn watched(sandbox: &Sandbox, args: &[&str], status: i32) -> Watched {
-    let mut strace = strace(sandbox, args);
-    let ran: Ran = strace.output().expect("this test needs strace: install the package of that name").into();
-    ran.expect(status);
+    under_strace(strace(sandbox, "run", args), status);
     read_back(sandbox)
 }
 
-fn strace(sandbox: &Sandbox, args: &[&str]) -> Command {
+fn under_strace(mut strace: Command, status: i32) {
+    let ran: Ran = strace.output().expect("this test needs strace: install the package of that name").into();
+    ran.expect(status);
+}
+
+/// `glassbox COMMAND ARGS` under strace, recording.
+fn strace(sandbox: &Sandbox, command: &str, args: &[&str]) -> Command {
     let mut strace = sandbox.inside("strace");
     strace
         // -y: what a descriptor stands for. -v: structures whole.
@@ -65,7 +69,7 @@ fn strace(sandbox: &Sandbox, args: &[&str]) -> Command {
         .arg(sandbox.store())
         .arg("--run-root")
         .arg(sandbox.path("run"))
-        .args(["run", "--trace-file"])
+        .args([command, "--trace-file"])
         .arg(sandbox.path("trace.jsonl"))
         .args(args);
     strace
@@ -233,7 +237,7 @@ fn on_a_terminal() {
     let pty = nix::pty::openpty(None, None).unwrap();
     let side = || Stdio::from(pty.slave.try_clone().unwrap());
     let mut child =
-        strace(&sandbox, &args).stdin(side()).stdout(side()).stderr(Stdio::null()).spawn().unwrap();
+        strace(&sandbox, "run", &args).stdin(side()).stdout(side()).stderr(Stdio::null()).spawn().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(4));
     let watched = read_back(&sandbox);
     holds(&watched, &args);

@@ -75,6 +75,11 @@ impl Fan {
         &self.fd
     }
 
+    /// Its descriptor, to be closed in a good way.
+    pub fn into_fd(self) -> OwnedFd {
+        self.fd
+    }
+
     /// What has happened since; the flag says that some of it was lost.
     pub fn read(&mut self) -> (Vec<Changed>, bool) {
         let (mut all, mut lost) = (Vec::new(), false);

@@ -23,6 +23,7 @@ pub mod asked;
 mod connector;
 mod fan;
 mod ledger;
+mod let_go;
 mod memory;
 mod notify;
 mod oom;

@@ -109,9 +109,9 @@ impl Point {
 /// A ring shared with the kernel, of one CPU.
 #[derive(Debug)]
 struct Ring {
-    fd: OwnedFd,
+    /// The first is mapped, and polled for all.
+    fds: Vec<OwnedFd>,
     at: *mut u8,
-    _others: Vec<OwnedFd>,
 }
 
 impl Drop for Ring {
@@ -155,7 +155,12 @@ impl Perf {
 
     /// For poll(2).
     pub fn fds(&self) -> impl Iterator<Item = &OwnedFd> {
-        self.rings.iter().map(|r| &r.fd)
+        self.rings.iter().map(|r| &r.fds[0])
+    }
+
+    /// All descriptors, to be closed in a good way.
+    pub fn into_fds(self) -> impl Iterator<Item = OwnedFd> {
+        self.rings.into_iter().flat_map(|mut r| std::mem::take(&mut r.fds))
     }
 
     /// What has been heard since.
@@ -236,11 +241,8 @@ fn open(id: u16, filter: &str, pid: i32, cpu: i32) -> Result<OwnedFd, Errno> {
 
 impl Ring {
     /// One ring for all events of a CPU.
-    fn map(mut fds: Vec<OwnedFd>) -> Option<Ring> {
-        if fds.is_empty() {
-            return None;
-        }
-        let fd = fds.remove(0);
+    fn map(fds: Vec<OwnedFd>) -> Option<Ring> {
+        let (fd, others) = fds.split_first()?;
         let length = (PAGES + 1) * PAGE;
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new mapping at a place of the kernel's choice.
@@ -250,11 +252,11 @@ impl Ring {
         if at == libc::MAP_FAILED {
             return None;
         }
-        for other in &fds {
+        for other in others {
             // SAFETY: two descriptors of ours.
             unsafe { libc::ioctl(other.as_raw_fd(), SET_OUTPUT, fd.as_raw_fd()) };
         }
-        Some(Ring { fd, at: at.cast(), _others: fds })
+        Some(Ring { fds, at: at.cast() })
     }
 
     /// perf_event_mmap_page: data_head and data_tail.

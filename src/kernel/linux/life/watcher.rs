@@ -11,6 +11,7 @@ use super::asked::{self, Seen};
 use super::connector::{Connector, Did};
 use super::fan::{Changed, Fan};
 use super::ledger::{self, Ledger};
+use super::let_go;
 use super::memory;
 use super::notify::{Asked, Listener};
 use super::oom::Oom;
@@ -134,7 +135,8 @@ impl Watcher {
         // Another question may not be taken before the first is answered.
         let listener = self.listener.as_ref().filter(|_| self.early.is_none());
         fds.extend(listener.map(|l| watch(l.fd())));
-        if self.rest.is_none_or(|at| at <= Instant::now()) {
+        // What lies there before the command runs is not read yet: a wait for it would end at once.
+        if self.started && self.rest.is_none_or(|at| at <= Instant::now()) {
             fds.extend(self.fan.as_ref().map(|f| watch(f.fd())));
             fds.extend(self.connector.as_ref().map(|c| watch(c.fd())));
             fds.extend(self.perf.iter().flat_map(Perf::fds).map(watch));
@@ -394,6 +396,14 @@ impl Watcher {
         }
         self.ledger.fold.flush(None, hear);
         hear.tell(Life::LayerSummary(self.ledger.summary(&mut self.layers)));
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let mut fds: Vec<OwnedFd> = self.perf.take().into_iter().flat_map(Perf::into_fds).collect();
+        fds.extend(self.fan.take().map(Fan::into_fd));
+        let_go::let_go(fds);
     }
 }
 

@@ -147,6 +147,7 @@ pub(in crate::kernel::model) fn evidence(op: &Op, cx: &mut Cx<'_>) -> Vec<Fact> 
             None => Vec::new(),
         },
         Op::AddDefaultRoute { .. } => look::routes(cx.w, &ctx),
+        Op::Undo { of, .. } if matches!(**of, Op::Clone { .. }) => Vec::new(),
         Op::Undo { of, .. } => evidence(of, cx),
     }
 }
