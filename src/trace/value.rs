@@ -3,7 +3,9 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The kind of a volatile value: it gives the value's name when it is redacted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -75,7 +77,7 @@ impl Kind {
 }
 
 /// A value of a call's argument, a fact, or a slot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Value {
     /// The same in every run of the same command.
@@ -101,6 +103,51 @@ impl Value {
     /// The value as text, without its kind.
     pub fn text(&self) -> String {
         self.to_string()
+    }
+}
+
+/// By the first token, where serde's own way tries one variant after the other: init
+/// sends hundreds of these in a run that is watched.
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Read)
+    }
+}
+
+struct Read;
+
+impl<'de> Visitor<'de> for Read {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number, a text, or a value with its kind")
+    }
+
+    fn visit_i64<E: de::Error>(self, n: i64) -> Result<Value, E> {
+        Ok(Value::Int(n))
+    }
+
+    fn visit_u64<E: de::Error>(self, n: u64) -> Result<Value, E> {
+        let of_range = |_| E::invalid_value(Unexpected::Unsigned(n), &self);
+        i64::try_from(n).map(Value::Int).map_err(of_range)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_string<E: de::Error>(self, text: String) -> Result<Value, E> {
+        Ok(Value::Text(text))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+        #[derive(Deserialize)]
+        struct Volatile {
+            kind: Kind,
+            value: String,
+        }
+        let Volatile { kind, value } = Volatile::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Value::Volatile { kind, value })
     }
 }
 
