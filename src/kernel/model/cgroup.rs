@@ -151,6 +151,11 @@ impl Cgroups {
         self.groups.get(&id).and_then(|g| g.devices.as_ref()).map_or(0, Vec::len)
     }
 
+    /// How many processes of the group itself were killed for want of memory.
+    pub fn oom_kills(&self, id: CgId) -> u64 {
+        self.groups.get(&id).map_or(0, |g| g.oom_kills)
+    }
+
     pub fn memory_limit(&self, id: CgId) -> Option<u64> {
         self.limit(id, "memory.max")
     }
@@ -368,10 +373,11 @@ impl World {
                 .limit(*at, "memory.max")
                 .is_some_and(|max| self.memory_of(*at).saturating_add(more) > max)
         });
-        let Some(group) = over else { return Ok(()) };
-        if let Ok(group) = self.cgroups.group_mut(group) {
+        let Some(group_id) = over else { return Ok(()) };
+        if let Ok(group) = self.cgroups.group_mut(group_id) {
             group.oom_kills += 1;
         }
+        self.note_starved(ctx.pid, group_id);
         self.kill_now(ctx.pid, Signal::KILL);
         Err(Errno::ENOMEM)
     }

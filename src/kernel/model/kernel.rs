@@ -168,7 +168,11 @@ impl ModelKernel {
         let Some(init) = self.carried.init else {
             return Err(Failure::new("go on: there is no init process", None));
         };
-        let exit = self.machine.run_until_exit(init, &mut self.console).map_err(|standstill| {
+        if self.watch != Watch::Off {
+            let mut world = self.machine.shared.world.borrow_mut();
+            world.note_life(init, std::mem::take(&mut self.carried.suppliers), self.watch);
+        }
+        let exit = self.machine.run_until_exit(init, &mut self.console, life).map_err(|standstill| {
             let names: Vec<String> =
                 standstill.waiting.iter().map(|(pid, name)| format!("{name} ({pid})")).collect();
             Failure::new(
@@ -177,6 +181,7 @@ impl ModelKernel {
             )
             .hint("on a real kernel this would wait for ever")
         })?;
+        self.machine.shared.world.borrow_mut().end_life(life);
         let applied = self.in_step(self.runtime, slots, |cx| steps::reap(cx, init)).1;
         self.machine.sweep();
         self.machine.shared.world.borrow_mut().drop_dead_namespaces();
@@ -213,6 +218,7 @@ impl Kernel for ModelKernel {
             container: plan.container.clone(),
             blobs: self.blobs.clone(),
             images: std::mem::take(&mut self.carried.images),
+            suppliers: super::life::suppliers(plan),
             ..Carried::default()
         };
         let mut world = self.machine.shared.world.borrow_mut();
@@ -221,6 +227,7 @@ impl Kernel for ModelKernel {
         world.input_ended = true;
         world.console_tty = false;
         world.out_closed = [false; 2];
+        world.notes = None;
         for step in &plan.steps {
             match &step.op {
                 Op::MountOverlay { lower, target, .. } => {

@@ -18,6 +18,7 @@ mod cgroup;
 mod cred;
 mod disk;
 mod kernel;
+mod life;
 mod net;
 mod ns;
 mod overlay;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::Res;
 use super::cgroup::Cgroups;
 use super::kernel::Stream;
+use super::life::Notes;
 use super::net::Net;
 use super::ns::{Namespaces, NsId, NsSet};
 use super::process::{Gpid, Proc};
@@ -122,6 +123,11 @@ pub struct World {
     /// Grows with every call that did something: a round without growth is a
     /// standstill.
     pub(crate) progress: u64,
+    /// What a container does, while somebody listens.
+    pub(crate) notes: Option<Box<Notes>>,
+    /// Whose call it is, and what it is called where it may change files.
+    pub(crate) caller: Gpid,
+    pub(crate) call: &'static str,
 }
 
 impl Default for World {
@@ -199,6 +205,9 @@ impl World {
             console_tty: false,
             tty_line: Vec::new(),
             progress: 0,
+            notes: None,
+            caller: 1,
+            call: "",
         };
         world.fs.add(Sb::Tree(disk));
         world.boot();

@@ -23,6 +23,10 @@ impl Overlay {
         if is_dir && over {
             tree.set_xattr(ino, OPAQUE, b"y")?;
         }
+        if let Some(watched) = &mut self.watched {
+            watched.copied.remove(&ino);
+        }
+        self.touch(dir, name);
         self.enter(dir, name, is_dir, ino)
     }
 
@@ -39,6 +43,7 @@ impl Overlay {
         self.clear_whiteout(fs, above, name, now)?;
         self.upper_mut(fs)?.link(ino, above, name, now)?;
         self.node_mut(dir)?.children.insert(name.into(), o);
+        self.touch(dir, name);
         Ok(())
     }
 
@@ -79,6 +84,7 @@ impl Overlay {
         let node = self.node_mut(o)?;
         node.linked = !node.dir && left > 0;
         self.reap(o);
+        self.touch(dir, name);
         Ok(())
     }
 
@@ -145,6 +151,11 @@ impl Overlay {
             node.linked = !node.dir && left > 0;
             self.reap(t);
         }
+        if is_dir {
+            self.moved((from, old), (to, new));
+        }
+        self.touch(from, old);
+        self.touch(to, new);
         Ok(())
     }
 

@@ -57,6 +57,10 @@ impl Overlay {
         tree.get_mut(above)?.mtime = times;
         tree.get_mut(ino)?.xattrs = xattrs;
         tree.hold(ino, opens);
+        if let Some(watched) = &mut self.watched {
+            watched.copied.insert(ino, from);
+        }
+        self.touch(parent, &name);
         let node = self.node_mut(o)?;
         node.upper = Some(ino);
         if !node.dir {

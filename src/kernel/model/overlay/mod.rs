@@ -7,12 +7,15 @@ mod change;
 mod copy_up;
 mod ids;
 mod lookup;
+mod standing;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
 pub(crate) use ids::Ids;
+use standing::Watched;
+pub(crate) use standing::{Standing, Stands, Touched};
 
 use super::Res;
 use super::vfs::{Attr, Body, Ino, SbId, Tree};
@@ -55,6 +58,8 @@ pub(crate) struct Overlay {
     by_upper: HashMap<Ino, u64>,
     /// The layers are seen through views that translate owners.
     ids: Option<Ids>,
+    /// Only while somebody listens.
+    pub(crate) watched: Option<Box<Watched>>,
 }
 
 /// The union's root.
@@ -79,6 +84,7 @@ impl Overlay {
             free: Vec::new(),
             by_upper: HashMap::new(),
             ids: None,
+            watched: None,
         }
     }
 

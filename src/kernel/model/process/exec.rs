@@ -94,6 +94,7 @@ impl World {
             self.close(pid, fd)?;
         }
         let root = self.ns.uid_in(user_ns, uid) == 0;
+        self.note_exec(pid, &image.argv);
         self.set_cred(pid, |cred| cred.after_exec(root))
     }
 }

@@ -35,6 +35,8 @@ impl World {
         p.fatal = None;
         p.wake = None;
         p.rss = 0;
+        self.note_end(pid, exit);
+        let Some(p) = self.procs.get_mut(&pid) else { return false };
         let fds = std::mem::take(&mut p.fds);
         let (root, cwd, ppid, own_ns) = (p.root, p.cwd, p.ppid, p.pids.first().map(|n| n.0));
         for entry in fds.into_values() {
@@ -48,6 +50,7 @@ impl World {
             if let Some(c) = self.procs.get_mut(&child) {
                 c.ppid = reaper.unwrap_or(1);
             }
+            self.note_adoption(child, pid, reaper.unwrap_or(1));
             self.reap_if_unwanted(child);
         }
         self.progress += 1;

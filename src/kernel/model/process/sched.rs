@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::Gpid;
+use crate::kernel::OnLife;
 use crate::kernel::model::kernel::{Console, Stream};
 use crate::kernel::model::sys::ModelSys;
 use crate::kernel::model::world::World;
@@ -50,13 +51,19 @@ impl Machine {
     }
 
     /// Runs until this process has ended.
-    pub fn run_until_exit(&mut self, init: Gpid, console: &mut Console) -> Result<Exit, Standstill> {
+    pub fn run_until_exit(
+        &mut self,
+        init: Gpid,
+        console: &mut Console,
+        hear: OnLife<'_>,
+    ) -> Result<Exit, Standstill> {
         loop {
             let before = self.shared.world.borrow().progress;
             self.take_started();
             let pids: Vec<Gpid> = self.tasks.keys().copied().collect();
             for pid in pids {
                 self.step(pid);
+                self.shared.world.borrow_mut().tell_life(hear);
                 self.flush(console);
             }
             if let Some(exit) = self.ended(init) {
@@ -154,6 +161,7 @@ impl Machine {
         if let Some(at) = next {
             world.micros = at.max(now);
             world.progress += 1;
+            world.note_zombies();
             return Ok(());
         }
         let waiting = self

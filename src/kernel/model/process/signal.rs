@@ -138,6 +138,9 @@ impl World {
             let inside = from.is_some_and(|c| c.ns.pid == *ns);
             let caught = p.caught & signal.bit() != 0;
             if !caught && (inside || !matches!(signal, Signal::KILL | Signal::STOP | Signal::CONT)) {
+                if !signal.ignored_by_default() {
+                    self.note_ignored(target, signal, from);
+                }
                 return;
             }
         }

@@ -146,6 +146,7 @@ impl World {
             }
         }
         self.procs.insert(pid, child);
+        self.note_fork(parent, pid);
         Ok(pid)
     }
 

@@ -23,7 +23,7 @@ fn run(body: Body) -> Result<Exit, Standstill> {
     let pid = machine.shared.world.borrow_mut().spawn(1, &[Ns::Pid, Ns::Mnt], None).unwrap();
     let sys = ModelSys::new(machine.shared.clone(), pid);
     machine.shared.started.borrow_mut().push((pid, body(sys)));
-    machine.run_until_exit(pid, &mut console())
+    machine.run_until_exit(pid, &mut console(), &mut |_| {})
 }
 
 macro_rules! program {

@@ -54,6 +54,8 @@ pub(super) struct Carried {
     pub viewed: Vec<String>,
     pub ids: Option<super::overlay::Ids>,
     pub init: Option<Gpid>,
+    /// What is to be said of the union's layers, the uppermost first.
+    pub suppliers: Vec<crate::trace::Supplier>,
     pub pivoted: bool,
     /// What will run once init has become its command.
     pub image: Option<super::process::Image>,

@@ -46,7 +46,18 @@ impl ModelSys {
         let mut world = self.shared.world.borrow_mut();
         world.progress += 1;
         world.micros = world.micros.saturating_add(1);
+        world.caller = self.pid;
         f(&mut world, self.pid)
+    }
+
+    /// A call that may change files, or that a filter may refuse: it is told by name.
+    pub(super) fn named<T>(&self, name: &'static str, f: impl FnOnce(&mut World, &Ctx) -> Res<T>) -> Res<T> {
+        self.call(|w, ctx| {
+            w.call = name;
+            let result = f(w, ctx);
+            w.call = "";
+            result
+        })
     }
 
     pub(super) fn call<T>(&self, f: impl FnOnce(&mut World, &Ctx) -> Res<T>) -> Res<T> {
@@ -79,6 +90,7 @@ impl ModelSys {
                 w.progress += 1;
                 return Poll::Pending;
             }
+            w.caller = self.pid;
             let tried = attempt(w, &ctx);
             if !waited {
                 // What came before this call was handled before it.

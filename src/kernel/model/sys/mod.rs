@@ -24,7 +24,7 @@ const CONNECT_TIMEOUT_MS: u64 = 127_000;
 impl Sys for ModelSys {
     async fn open(&self, path: &str, flags: OpenFlags, mode: u32) -> SysResult<Fd> {
         let both = flags.read && flags.write;
-        let (fd, fifo) = self.call(|w, ctx| {
+        let (fd, fifo) = self.named("openat", |w, ctx| {
             let open = w.open(ctx, path, flags, mode)?;
             let named = w.open_file(open)?.loc.is_some() && !both;
             let fifo = if named { other_opens(w, open) } else { None };
@@ -90,7 +90,7 @@ impl Sys for ModelSys {
     }
 
     fn truncate(&self, path: &str, size: u64) -> SysResult<()> {
-        self.call(|w, ctx| w.truncate(ctx, path, size))
+        self.named("truncate", |w, ctx| w.truncate(ctx, path, size))
     }
 
     fn dup2(&self, from: Fd, to: Fd) -> SysResult<()> {
@@ -183,43 +183,43 @@ impl Sys for ModelSys {
     }
 
     fn mkdir(&self, path: &str, mode: u32) -> SysResult<()> {
-        self.call(|w, ctx| w.mkdir(ctx, path, mode))
+        self.named("mkdir", |w, ctx| w.mkdir(ctx, path, mode))
     }
 
     fn rmdir(&self, path: &str) -> SysResult<()> {
-        self.call(|w, ctx| w.rmdir(ctx, path))
+        self.named("rmdir", |w, ctx| w.rmdir(ctx, path))
     }
 
     fn unlink(&self, path: &str) -> SysResult<()> {
-        self.call(|w, ctx| w.unlink(ctx, path))
+        self.named("unlink", |w, ctx| w.unlink(ctx, path))
     }
 
     fn rename(&self, from: &str, to: &str) -> SysResult<()> {
-        self.call(|w, ctx| w.rename(ctx, from, to))
+        self.named("rename", |w, ctx| w.rename(ctx, from, to))
     }
 
     fn link(&self, from: &str, to: &str) -> SysResult<()> {
-        self.call(|w, ctx| w.link(ctx, from, to))
+        self.named("link", |w, ctx| w.link(ctx, from, to))
     }
 
     fn symlink(&self, target: &str, path: &str) -> SysResult<()> {
-        self.call(|w, ctx| w.symlink(ctx, target, path))
+        self.named("symlink", |w, ctx| w.symlink(ctx, target, path))
     }
 
     fn mknod(&self, path: &str, kind: FileType, mode: u32, major: u32, minor: u32) -> SysResult<()> {
-        self.call(|w, ctx| w.mknod(ctx, path, kind, mode, (major, minor)))
+        self.named("mknodat", |w, ctx| w.mknod(ctx, path, kind, mode, (major, minor)))
     }
 
     fn chmod(&self, path: &str, mode: u32) -> SysResult<()> {
-        self.call(|w, ctx| w.chmod(ctx, path, mode))
+        self.named("fchmodat", |w, ctx| w.chmod(ctx, path, mode))
     }
 
     fn chown(&self, path: &str, uid: u32, gid: u32, nofollow: bool) -> SysResult<()> {
-        self.call(|w, ctx| w.chown(ctx, path, uid, gid, nofollow))
+        self.named("fchownat", |w, ctx| w.chown(ctx, path, uid, gid, nofollow))
     }
 
     fn set_times(&self, path: &str, mtime: Option<i64>) -> SysResult<()> {
-        self.call(|w, ctx| w.set_times(ctx, path, mtime))
+        self.named("utimensat", |w, ctx| w.set_times(ctx, path, mtime))
     }
 
     fn fs_use(&self, path: &str) -> SysResult<FsUse> {
@@ -357,7 +357,7 @@ impl Sys for ModelSys {
     }
 
     fn set_hostname(&self, name: &str) -> SysResult<()> {
-        self.call(|w, ctx| w.set_hostname(ctx, name))
+        self.named("sethostname", |w, ctx| w.set_hostname(ctx, name))
     }
 
     fn uname(&self) -> Uname {
@@ -372,11 +372,11 @@ impl Sys for ModelSys {
 
     fn mount(&self, source: &str, target: &str, fstype: &str, options: &str) -> SysResult<()> {
         let options = Options::parse(options.split(','));
-        self.call(|w, ctx| w.mount(ctx, source, target, fstype, &options))
+        self.named("mount", |w, ctx| w.mount(ctx, source, target, fstype, &options))
     }
 
     fn umount(&self, target: &str) -> SysResult<()> {
-        self.call(|w, ctx| w.umount(ctx, target, false))
+        self.named("umount2", |w, ctx| w.umount(ctx, target, false))
     }
 
     fn links(&self) -> SysResult<Vec<LinkInfo>> {

@@ -21,7 +21,11 @@ impl World {
         match slot.take() {
             Some(Sb::Overlay(mut overlay)) => {
                 let result = f(&mut overlay, &mut self.fs);
+                let touched = overlay.watched.as_mut().map(|w| std::mem::take(&mut w.touched));
                 self.fs.sbs[node.sb as usize] = Some(Sb::Overlay(overlay));
+                if let Some(touched) = touched.filter(|t| !t.is_empty()) {
+                    self.note_touched(node.sb, touched);
+                }
                 result
             }
             other => {

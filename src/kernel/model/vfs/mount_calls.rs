@@ -95,11 +95,22 @@ fn shown(fstype: &str, data: &str) -> Vec<String> {
 }
 
 impl World {
+    /// The filter lets nobody through without CAP_SYS_ADMIN.
+    fn filtered(&self, ctx: &Ctx) -> bool {
+        ctx.cred.seccomp.is_some_and(|caps| caps & Cap::SYS_ADMIN.bit() == 0)
+    }
+
+    /// Notes that the filter refuses the call that is being made.
+    pub(crate) fn note_if_filtered(&mut self, ctx: &Ctx) {
+        if self.filtered(ctx) {
+            self.note_filtered(ctx.pid, self.call, Cap::SYS_ADMIN);
+        }
+    }
+
     /// Mounting and unmounting need CAP_SYS_ADMIN over the mount namespace, and a
     /// filter that lets the call through.
     pub(crate) fn may_mount(&self, ctx: &Ctx) -> Res<()> {
-        let filtered = ctx.cred.seccomp.is_some_and(|caps| caps & Cap::SYS_ADMIN.bit() == 0);
-        if filtered || !self.capable_over(ctx, ctx.ns.mnt, Cap::SYS_ADMIN) {
+        if self.filtered(ctx) || !self.capable_over(ctx, ctx.ns.mnt, Cap::SYS_ADMIN) {
             return Err(Errno::EPERM);
         }
         Ok(())
@@ -224,6 +235,7 @@ impl World {
         fstype: &str,
         options: &Options,
     ) -> Res<()> {
+        self.note_if_filtered(ctx);
         self.may_mount(ctx)?;
         if options.remount {
             return self.remount(ctx, target, options.flags);
@@ -358,6 +370,7 @@ impl World {
 
     /// EINVAL when it is no mount point, EBUSY when it is in use (unless detached).
     pub(crate) fn umount(&mut self, ctx: &Ctx, target: &str, detach: bool) -> Res<()> {
+        self.note_if_filtered(ctx);
         self.may_mount(ctx)?;
         let loc = self.resolve(ctx, target, true)?;
         let mount = self.mounts.get(loc.mount).ok_or(Errno::EINVAL)?;
@@ -417,6 +430,9 @@ impl World {
     }
 
     pub(crate) fn set_hostname(&mut self, ctx: &Ctx, name: &str) -> Res<()> {
+        if !self.call.is_empty() {
+            self.note_if_filtered(ctx);
+        }
         if !self.capable_over(ctx, ctx.ns.uts, Cap::SYS_ADMIN) {
             return Err(Errno::EPERM);
         }
