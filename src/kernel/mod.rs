@@ -4,9 +4,11 @@
 
 pub mod errno;
 pub mod fold;
+pub mod ledger;
 #[cfg(feature = "linux")]
 pub mod linux;
 pub mod model;
+pub mod suppliers;
 
 use std::collections::BTreeMap;
 

@@ -129,7 +129,7 @@ impl Dice {
     }
 }
 
-fn random_script(seed: u64) -> String {
+pub fn random_script(seed: u64) -> String {
     const PATHS: [&str; 12] = [
         "/etc/motd",
         "/etc/passwd",

@@ -8,6 +8,7 @@ use super::process::{Gpid, Machine, Program, signal_name};
 use super::steps::{self, Carried, Cx};
 use super::world::World;
 use crate::image::builtin;
+use crate::kernel::suppliers::suppliers;
 use crate::kernel::{
     Applied, CgroupMount, Errno, Failure, HostFacts, Kernel, KernelName, OnLife, Slots, StepFailure, Subject,
     Watch,
@@ -218,7 +219,7 @@ impl Kernel for ModelKernel {
             container: plan.container.clone(),
             blobs: self.blobs.clone(),
             images: std::mem::take(&mut self.carried.images),
-            suppliers: super::life::suppliers(plan),
+            suppliers: suppliers(plan).into_iter().map(|(_, supplier)| supplier).collect(),
             ..Carried::default()
         };
         let mut world = self.machine.shared.world.borrow_mut();

@@ -3,6 +3,7 @@
 
 mod confined;
 mod files;
+mod life;
 mod scenarios;
 mod traces;
 mod tree;

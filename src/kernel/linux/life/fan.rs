@@ -41,6 +41,15 @@ pub struct Changed {
     pub dir: PathBuf,
     /// Its last component.
     pub name: Vec<u8>,
+    /// A directory that went from here or came here, with all that is in it.
+    pub directory: Option<Way>,
+}
+
+/// The two halves of a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    From,
+    To,
 }
 
 /// The group of watches.
@@ -94,12 +103,17 @@ impl Fan {
                 lost |= event.mask & libc::FAN_Q_OVERFLOW != 0;
                 let Some((handle, name)) = event.record else { continue };
                 // A directory that moved takes those below it along.
-                let moved = libc::FAN_MOVED_FROM | libc::FAN_MOVED_TO;
-                if event.mask & libc::FAN_ONDIR != 0 && event.mask & moved != 0 {
+                let directory = match event.mask & (libc::FAN_MOVED_FROM | libc::FAN_MOVED_TO) {
+                    _ if event.mask & libc::FAN_ONDIR == 0 => None,
+                    libc::FAN_MOVED_FROM => Some(Way::From),
+                    libc::FAN_MOVED_TO => Some(Way::To),
+                    _ => None,
+                };
+                if directory.is_some() {
                     self.dirs.clear();
                 }
                 if let Some(dir) = self.dir(handle) {
-                    all.push(Changed { tid: event.tid, dir, name });
+                    all.push(Changed { tid: event.tid, dir, name, directory });
                 }
             }
             self.buffer = buffer;

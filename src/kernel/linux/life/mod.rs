@@ -7,8 +7,8 @@
 //!   it, and holds the process: it tells who asks for what, lets the stepper stop
 //!   there, and answers refused calls. It does not say whether the call worked. It
 //!   costs about ten microseconds, so the filter looks at flags first and leaves
-//!   out what can only make files or works on an open descriptor: GNU tar asks
-//!   nothing for a file.
+//!   out the open that can only make a file, and what works on an open descriptor:
+//!   GNU tar asks nothing for a file.
 //! - **fanotify** on the file system of the writable layer comes *after* a name has
 //!   changed, with the thread; it costs the process next to nothing. What is told
 //!   of a file is what stands in the layer then, never what was expected.
@@ -22,7 +22,6 @@
 pub mod asked;
 mod connector;
 mod fan;
-mod ledger;
 mod let_go;
 mod memory;
 mod notify;

@@ -107,6 +107,11 @@ impl Processes {
         }
     }
 
+    /// Whether it has asked for a program and was not heard to run it.
+    pub fn is_about_to_execute(&self, pid: i32) -> bool {
+        self.all.get(&pid).is_some_and(|known| known.about.is_some())
+    }
+
     /// The container's first process.
     pub fn first(&mut self) -> Process {
         self.process(self.init)

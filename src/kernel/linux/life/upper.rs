@@ -10,36 +10,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, ResolveFlags, Stat};
 
 use crate::image::union::{Says, Stack};
+use crate::kernel::ledger::{Role, Standing};
 use crate::kernel::{Errno, Failure};
 use crate::trace::{FileType, Supplier};
-
-/// What a path of the writable layer is, held against the layers below.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    Copy,
-    Whiteout,
-    Opaque,
-    Redirect,
-    Created,
-}
-
-/// One path of the writable layer, or of the layers below.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Standing {
-    pub role: Role,
-    /// What stands there; of a whiteout what it hides.
-    pub what: FileType,
-    /// Bytes of the layer's file.
-    pub bytes: Option<u64>,
-    /// Bytes in the writable layer.
-    pub stands: Option<u64>,
-    /// The layer whose it was.
-    pub layer: Option<Supplier>,
-    /// Further layers that have the path.
-    pub hidden: Vec<Supplier>,
-    /// Where the redirect leads.
-    pub from: Option<String>,
-}
 
 /// The writable layer and those below.
 #[derive(Debug)]
@@ -153,7 +126,7 @@ impl Layers {
         let of_below = |role, what| Standing {
             role,
             what,
-            bytes: below.as_ref().and_then(|b| b.bytes),
+            bytes: below.as_ref().and_then(|b| b.bytes).filter(|_| role != Role::Created),
             stands: None,
             layer: below.as_ref().map(|b| b.layer.clone()),
             hidden: below.as_ref().map_or_else(Vec::new, |b| b.hidden.clone()),
@@ -180,12 +153,18 @@ impl Layers {
         let copied = below.as_ref().is_some_and(|b| is_copy(&fd, &stat, b));
         let role = if copied { Role::Copy } else { Role::Created };
         let stands = (copied && what == FileType::File).then_some(stat.st_size as u64);
-        let bytes = if copied { of_below(role, what).bytes } else { None };
-        Some(Standing { stands, bytes, ..of_below(role, what) })
+        Some(Standing { stands, ..of_below(role, what) })
     }
 
-    /// Every path of the writable layer, parents first.
-    pub fn walk(&self) -> Vec<Vec<u8>> {
+    /// Each path of the writable layer with what stands there, parents first.
+    pub fn all(&mut self) -> impl Iterator<Item = (Vec<u8>, Standing)> {
+        self.walk().into_iter().filter_map(|path| {
+            let standing = self.standing(&path)?;
+            Some((path, standing))
+        })
+    }
+
+    fn walk(&self) -> Vec<Vec<u8>> {
         let mut all = Vec::new();
         let mut dirs = vec![Vec::new()];
         while let Some(dir) = dirs.pop() {

@@ -9,22 +9,23 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::asked::{self, Seen};
 use super::connector::{Connector, Did};
-use super::fan::{Changed, Fan};
-use super::ledger::{self, Ledger};
+use super::fan::{Changed, Fan, Way};
 use super::let_go;
 use super::memory;
 use super::notify::{Asked, Listener};
 use super::oom::Oom;
 use super::perf::{Heard, Perf};
 use super::processes::{self, Processes};
-use super::upper::{Layers, Role, Standing};
+use super::upper::Layers;
+use crate::kernel::ledger::{self, Ledger, Role, Standing};
 use crate::kernel::linux::calls::fd_value;
 use crate::kernel::linux::init::signal_name;
 use crate::kernel::linux::recorder::{Recorder, zero};
 use crate::kernel::linux::seccomp::{self, asking::Names, profile};
+use crate::kernel::suppliers::suppliers;
 use crate::kernel::{Errno, Failure, Hear, OnLife, Watch};
 use crate::plan::{Op, Plan};
-use crate::trace::{Kind, Life, Refusal, Supplier, Value};
+use crate::trace::{Life, Refusal, Supplier};
 
 /// Between two looks at what nobody waits for: each wakes this process, and takes a
 /// processor from those that are watched.
@@ -35,6 +36,10 @@ const AT_ONCE: usize = 64;
 
 /// Arguments of a program that are told.
 const ARGUMENTS: usize = 32;
+
+// linux/capability.h
+const CAP_DAC_OVERRIDE: i32 = 1;
+const CAP_DAC_READ_SEARCH: i32 = 2;
 
 /// What of the plan is needed to watch its container.
 #[derive(Debug, Default)]
@@ -47,26 +52,14 @@ pub struct Watched {
 impl Watched {
     /// Reads it from the plan.
     pub fn of(plan: &Plan) -> Self {
-        let mut suppliers = HashMap::new();
-        for step in &plan.steps {
-            if let Op::UseLayer { diff_id, dir, created_by, .. }
-            | Op::UnpackLayer { diff_id, dir, created_by, .. } = &step.op
-            {
-                let digest = Value::volatile(Kind::Digest, diff_id);
-                suppliers.insert(dir.clone(), Supplier { digest, made_by: created_by.clone() });
-            }
-        }
         let mut watched = Watched { oom: Oom::of(plan), ..Watched::default() };
         for step in &plan.steps {
-            if let Op::MountOverlay { lower, upper, .. } = &step.op {
+            if let Op::MountOverlay { upper, .. } = &step.op {
                 watched.upper.clone_from(upper);
-                let supplier = |dir: &String| {
-                    let unnamed = || Supplier { digest: dir.as_str().into(), made_by: String::new() };
-                    (PathBuf::from(dir), suppliers.get(dir).cloned().unwrap_or_else(unnamed))
-                };
-                watched.below = lower.iter().map(supplier).collect();
             }
         }
+        let below = suppliers(plan).into_iter();
+        watched.below = below.map(|(dir, supplier)| (PathBuf::from(dir), supplier)).collect();
         watched
     }
 }
@@ -109,7 +102,7 @@ impl Watcher {
         let fan = Fan::new(layers.upper()).ok();
         let connector = connector(rec);
         let mut ledger = Ledger::new(watch);
-        ledger.before(&mut layers);
+        ledger.before(layers.all());
         Ok(Watcher {
             listener: Some(Listener::new(listener)),
             names: Names::new(seccomp::machine()?),
@@ -302,9 +295,22 @@ impl Watcher {
             self.rest = Some(Instant::now() + REST);
         }
         let mut dids = dids.into_iter();
+        let mut from = None;
         for changed in files {
-            let Some(path) = self.path(&changed) else { continue };
-            while self.processes.of_thread(changed.tid).is_none() {
+            let path = self.path(&changed);
+            match changed.directory {
+                Some(Way::From) => from = path.clone().map(|path| (changed.tid, path)),
+                Some(Way::To) => {
+                    if let (Some((tid, from)), Some(to)) = (from.take(), &path)
+                        && tid == changed.tid
+                    {
+                        self.ledger.moved(&from, to);
+                    }
+                }
+                None => {}
+            }
+            let Some(path) = path else { continue };
+            while self.comes_after(changed.tid, dids.as_slice()) {
                 let Some(did) = dids.next() else { break };
                 self.did(did, hear);
             }
@@ -316,6 +322,14 @@ impl Watcher {
         for heard in self.perf.as_mut().map(Perf::read).unwrap_or_default() {
             self.heard(heard, hear);
         }
+    }
+
+    /// Whether one of these came before what a thread did to a file: its birth, or the
+    /// program that it asked for. What it did before it asked has been told by then.
+    fn comes_after(&mut self, tid: i32, dids: &[Did]) -> bool {
+        let Some(pid) = self.processes.of_thread(tid) else { return true };
+        let becomes = |did: &Did| matches!(did, Did::Exec { pid: p } if *p == pid);
+        self.processes.is_about_to_execute(pid) && dids.iter().any(becomes)
     }
 
     fn heard(&mut self, heard: Heard, hear: OnLife<'_>) {
@@ -332,6 +346,12 @@ impl Watcher {
             Heard::Wanted { tid, call, errno, capability } => {
                 let Some(pid) = self.processes.of_thread(tid) else { return };
                 let name = self.names.native(call);
+                // Permission to reach a file is wanted with EACCES; a lookup that goes
+                // another way without it, and a call that fails later, have nothing in common.
+                let reaches = matches!(capability, CAP_DAC_OVERRIDE | CAP_DAC_READ_SEARCH);
+                if reaches && errno == Errno::EPERM && name != Some("open_by_handle_at") {
+                    return;
+                }
                 let call = name.map_or_else(|| format!("system call {call}"), str::to_owned);
                 let name = caps::all().into_iter().find(|c| i32::from(c.index()) == capability);
                 let name = name.map_or_else(|| format!("capability {capability}"), |c| c.to_string());
@@ -375,10 +395,13 @@ impl Watcher {
         let call = self
             .last
             .get(&tid)
+            .filter(|seen| !matches!(seen.name, "execve" | "execveat" | "exit_group"))
             .filter(|seen| seen.names(path) || (standing.role == Role::Copy && seen.leads_to(tid, path)));
         let call = call.map(|seen| seen.name);
         let process = self.processes.of_thread(tid).map(|pid| self.processes.process(pid));
-        self.ledger.stands(path, standing, process, call, hear);
+        if let Some(life) = self.ledger.stands(path, standing, process, call) {
+            self.ledger.fold.tell(life, hear);
+        }
     }
 
     /// The container's command runs.
@@ -395,7 +418,7 @@ impl Watcher {
             told_of_oom(oom, process, hear);
         }
         self.ledger.fold.flush(None, hear);
-        hear.tell(Life::LayerSummary(self.ledger.summary(&mut self.layers)));
+        hear.tell(Life::LayerSummary(self.ledger.summary(self.layers.all())));
     }
 }
 

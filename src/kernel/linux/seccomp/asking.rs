@@ -44,13 +44,14 @@ pub fn told(name: &str) -> Option<Told> {
         "openat" => (AT, When::Writes(2)),
         // Its flags are in memory, which a filter does not see.
         "openat2" => (AT, When::Always),
-        "creat" | "truncate" | "truncate64" | "unlink" | "rmdir" | "chmod" | "chown" | "chown32"
-        | "lchown" | "lchown32" | "utime" | "utimes" | "setxattr" | "lsetxattr" | "removexattr"
-        | "lremovexattr" => (HERE, When::Always),
-        "unlinkat" | "fchmodat" | "fchmodat2" | "fchownat" | "setxattrat" | "removexattrat" => {
-            (AT, When::Always)
-        }
+        "creat" | "mkdir" | "mknod" | "truncate" | "truncate64" | "unlink" | "rmdir" | "chmod" | "chown"
+        | "chown32" | "lchown" | "lchown32" | "utime" | "utimes" | "setxattr" | "lsetxattr"
+        | "removexattr" | "lremovexattr" => (HERE, When::Always),
+        "mkdirat" | "mknodat" | "unlinkat" | "fchmodat" | "fchmodat2" | "fchownat" | "setxattrat"
+        | "removexattrat" => (AT, When::Always),
         "futimesat" | "utimensat" | "utimensat_time64" => (AT, When::Set(1)),
+        "symlink" => (&[(None, 1)][..], When::Always),
+        "symlinkat" => (&[(Some(1), 2)][..], When::Always),
         "rename" | "link" => (BOTH, When::Always),
         "renameat" | "renameat2" | "linkat" => (BOTH_AT, When::Always),
         "execve" => (HERE, When::Always),

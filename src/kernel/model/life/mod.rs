@@ -5,15 +5,12 @@
 mod layer;
 mod processes;
 
-use layer::Ledger;
-
 use super::process::Gpid;
 use super::vfs::SbId;
 use super::world::World;
-use crate::kernel::fold::Fold;
+use crate::kernel::ledger::Ledger;
 use crate::kernel::{OnLife, Watch};
-use crate::plan::{Op, Plan};
-use crate::trace::{Kind, Life, Supplier, Value};
+use crate::trace::{LayerSummary, Life, Supplier};
 
 /// The notes on one container.
 #[derive(Debug)]
@@ -24,35 +21,15 @@ pub(crate) struct Notes {
     union: Option<SbId>,
     suppliers: Vec<Supplier>,
     ledger: Ledger,
-    fold: Fold,
     /// Not handed over yet.
     told: Vec<Life>,
+    /// The writable layer as it stood when the first process ended: the union goes
+    /// with the last of its users.
+    summary: Option<LayerSummary>,
     /// Processes that have ended, and when to see whether their parents asked.
     unasked: Vec<(Gpid, u64)>,
     /// Killed for want of memory, and not ended yet: the cgroup that had no more.
     starved: Vec<(Gpid, u32)>,
-}
-
-/// Reads from a plan what is to be said of the layers of its union.
-pub(crate) fn suppliers(plan: &Plan) -> Vec<Supplier> {
-    let of = |dir: &String| {
-        let used = plan.steps.iter().find_map(|s| match &s.op {
-            Op::UseLayer { dir: d, diff_id, created_by, .. } if d == dir => {
-                let digest = Value::volatile(Kind::Digest, diff_id);
-                Some(Supplier { digest, made_by: created_by.clone() })
-            }
-            Op::UnpackLayer { dir: d, diff_id, .. } if d == dir => {
-                Some(Supplier { digest: Value::volatile(Kind::Digest, diff_id), made_by: String::new() })
-            }
-            _ => None,
-        });
-        used.unwrap_or_else(|| Supplier { digest: dir.as_str().into(), made_by: String::new() })
-    };
-    let lower = plan.steps.iter().find_map(|s| match &s.op {
-        Op::MountOverlay { lower, .. } => Some(lower.iter().map(of).collect()),
-        _ => None,
-    });
-    lower.unwrap_or_default()
 }
 
 impl World {
@@ -64,9 +41,9 @@ impl World {
             init,
             union,
             suppliers,
-            ledger: Ledger::default(),
-            fold: Fold::new(watch),
+            ledger: Ledger::new(watch),
             told: Vec::new(),
+            summary: None,
             unasked: Vec::new(),
             starved: Vec::new(),
         }));
@@ -80,9 +57,9 @@ impl World {
                 Life::Ended { process, .. } => Some(process.program.clone()),
                 _ => None,
             };
-            notes.fold.tell(life, hear);
+            notes.ledger.fold.tell(life, hear);
             if let Some(program) = ended {
-                notes.fold.flush(Some(&program), hear);
+                notes.ledger.fold.flush(Some(&program), hear);
             }
         }
     }
@@ -90,10 +67,9 @@ impl World {
     /// The container has ended: the writable layer as it is.
     pub(crate) fn end_life(&mut self, hear: OnLife<'_>) {
         self.tell_life(hear);
-        let summary = self.layer_summary();
         let Some(mut notes) = self.notes.take() else { return };
-        notes.fold.flush(None, hear);
-        if let Some(summary) = summary {
+        notes.ledger.fold.flush(None, hear);
+        if let Some(summary) = notes.summary {
             hear.tell(Life::LayerSummary(summary));
         }
     }

@@ -54,7 +54,12 @@ impl World {
         let Some(notes) = self.notes_on(pid) else { return };
         let starved = notes.starved.iter().position(|(p, _)| *p == pid);
         let starved = starved.map(|at| notes.starved.remove(at).1);
-        if notes.init != pid {
+        if notes.init == pid {
+            let summary = self.layer_summary();
+            if let Some(notes) = &mut self.notes {
+                notes.summary = summary;
+            }
+        } else {
             notes.unasked.push((pid, now + PATIENCE));
             let (code, signal) = match exit {
                 Exit::Code(code) => (Some(code), None),

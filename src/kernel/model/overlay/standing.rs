@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Overlay, ROOT, Real, is_opaque, is_whiteout};
+use crate::kernel::ledger::Role;
 use crate::kernel::model::Res;
 use crate::kernel::model::vfs::{Body, Ino};
 use crate::kernel::model::world::Fs;
@@ -22,23 +23,6 @@ pub(crate) enum Touched {
     Changed(String),
     /// What stood below the first is below the second now.
     Moved(String, String),
-}
-
-/// What a path of the upper layer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stands {
-    Copy,
-    Whiteout,
-    Opaque,
-    Created,
-}
-
-/// A path of the upper layer, held against those below.
-#[derive(Debug)]
-pub(crate) struct Standing {
-    pub stands: Stands,
-    pub real: Real,
-    pub below: Option<Below>,
 }
 
 /// What the lower layers show at a path.
@@ -95,8 +79,9 @@ impl Overlay {
         parts.join("/")
     }
 
-    /// What stands in the upper layer at this path; `None` when nothing does.
-    pub fn standing(&self, fs: &Fs, path: &str) -> Res<Option<Standing>> {
+    /// What stands in the upper layer at this path, and what the layers below show;
+    /// `None` when nothing stands there.
+    pub fn standing(&self, fs: &Fs, path: &str) -> Res<Option<(Role, Real, Option<Below>)>> {
         let tree = self.upper(fs)?;
         let mut ino = self.node(ROOT)?.upper.unwrap_or_default();
         for name in path.split('/') {
@@ -109,20 +94,20 @@ impl Overlay {
         let body = &tree.get(ino)?.body;
         let of_dir =
             |real: Real| -> Res<bool> { Ok(matches!(fs.tree(real.sb)?.get(real.ino)?.body, Body::Dir(_))) };
-        let stands = match body {
-            body if is_whiteout(body) => Stands::Whiteout,
+        let role = match body {
+            body if is_whiteout(body) => Role::Whiteout,
             Body::Dir(_) => match &below {
-                Some(b) if of_dir(b.real)? && is_opaque(tree, ino) => Stands::Opaque,
-                Some(b) if of_dir(b.real)? => Stands::Copy,
-                _ => Stands::Created,
+                Some(b) if of_dir(b.real)? && is_opaque(tree, ino) => Role::Opaque,
+                Some(b) if of_dir(b.real)? => Role::Copy,
+                _ => Role::Created,
             },
             _ => {
                 let from = self.watched.as_ref().and_then(|w| w.copied.get(&ino));
                 let copied = below.as_ref().is_some_and(|b| from == Some(&b.real));
-                if copied { Stands::Copy } else { Stands::Created }
+                if copied { Role::Copy } else { Role::Created }
             }
         };
-        Ok(Some(Standing { stands, real: Real { sb: self.upper_sb, ino }, below }))
+        Ok(Some((role, Real { sb: self.upper_sb, ino }, below)))
     }
 
     fn below(&self, fs: &Fs, path: &str) -> Res<Option<Below>> {

@@ -199,7 +199,7 @@ impl Sys for ModelSys {
     }
 
     fn link(&self, from: &str, to: &str) -> SysResult<()> {
-        self.named("link", |w, ctx| w.link(ctx, from, to))
+        self.named("linkat", |w, ctx| w.link(ctx, from, to))
     }
 
     fn symlink(&self, target: &str, path: &str) -> SysResult<()> {
@@ -211,11 +211,11 @@ impl Sys for ModelSys {
     }
 
     fn chmod(&self, path: &str, mode: u32) -> SysResult<()> {
-        self.named("fchmodat", |w, ctx| w.chmod(ctx, path, mode))
+        self.named("chmod", |w, ctx| w.chmod(ctx, path, mode))
     }
 
     fn chown(&self, path: &str, uid: u32, gid: u32, nofollow: bool) -> SysResult<()> {
-        self.named("fchownat", |w, ctx| w.chown(ctx, path, uid, gid, nofollow))
+        self.named(if nofollow { "lchown" } else { "chown" }, |w, ctx| w.chown(ctx, path, uid, gid, nofollow))
     }
 
     fn set_times(&self, path: &str, mtime: Option<i64>) -> SysResult<()> {

@@ -1,21 +1,55 @@
 //! What has been told of the writable layer, path by path, and in the end how it
-//! compares with what is there.
+//! compares with what is there. Both kernels keep their book here.
 
 use std::collections::BTreeMap;
 
-use super::upper::{Layers, Role, Standing};
-use crate::kernel::fold::Fold;
-use crate::kernel::{OnLife, Watch};
-use crate::trace::{FileChange, FileType, Kind, LayerSummary, Life, Process, Value};
+use super::Watch;
+use super::fold::Fold;
+use crate::trace::{FileChange, FileType, Kind, LayerSummary, Life, Process, Supplier, Value};
 
 /// Of what was not seen as it happened, so many paths are named.
 const NAMED: usize = 5;
+
+/// What a path of the writable layer is, held against the layers below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A copy of what the layers below have there.
+    Copy,
+    /// It hides what they have.
+    Whiteout,
+    /// A directory that hides theirs and all in it.
+    Opaque,
+    /// A directory whose lower part lies elsewhere.
+    Redirect,
+    /// Nothing of the sort lies below.
+    Created,
+}
+
+/// One path of the writable layer, or of the layers below.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// What the path is.
+    pub role: Role,
+    /// What stands there; of a whiteout what it hides.
+    pub what: FileType,
+    /// Bytes of the layer's file.
+    pub bytes: Option<u64>,
+    /// Bytes in the writable layer.
+    pub stands: Option<u64>,
+    /// The layer whose it was.
+    pub layer: Option<Supplier>,
+    /// Further layers that have the path.
+    pub hidden: Vec<Supplier>,
+    /// Where the redirect leads.
+    pub from: Option<String>,
+}
 
 /// The book of the writable layer.
 #[derive(Debug)]
 pub struct Ledger {
     told: BTreeMap<Vec<u8>, Role>,
     gone: u64,
+    /// Through which everything is told.
     pub fold: Fold,
 }
 
@@ -25,37 +59,31 @@ impl Ledger {
         Ledger { told: BTreeMap::new(), gone: 0, fold: Fold::new(watch) }
     }
 
-    /// Tells what stands at a path, unless it has been told already.
+    /// What is to be told of what stands at a path: nothing, if it has been told.
     pub fn stands(
         &mut self,
         path: &[u8],
         standing: Standing,
         process: Option<Process>,
         call: Option<&str>,
-        hear: OnLife<'_>,
-    ) {
-        if self.told.insert(path.to_vec(), standing.role) == Some(standing.role) {
-            return;
-        }
+    ) -> Option<Life> {
         let role = standing.role;
+        if self.told.insert(path.to_vec(), role) == Some(role) {
+            return None;
+        }
         let change = Box::new(change(path, standing, process, call));
-        let life = match role {
+        Some(match role {
             Role::Copy => Life::CopyUp(change),
             Role::Whiteout => Life::Whiteout(change),
             Role::Opaque => Life::Opaque(change),
             Role::Redirect => Life::Redirect(change),
             Role::Created => Life::Created(change),
-        };
-        self.fold.tell(life, hear);
+        })
     }
 
     /// What stands there before the command runs.
-    pub fn before(&mut self, layers: &mut Layers) {
-        for path in layers.walk() {
-            if let Some(standing) = layers.standing(&path) {
-                self.told.insert(path, standing.role);
-            }
-        }
+    pub fn before(&mut self, standing: impl Iterator<Item = (Vec<u8>, Standing)>) {
+        self.told.extend(standing.map(|(path, s)| (path, s.role)));
     }
 
     /// Nothing stands there any more.
@@ -63,12 +91,22 @@ impl Ledger {
         self.gone += u64::from(self.told.remove(path).is_some());
     }
 
-    /// Counts what is there, once nobody changes it any more.
-    pub fn summary(&self, layers: &mut Layers) -> LayerSummary {
+    /// A directory went elsewhere with all that is in it.
+    pub fn moved(&mut self, from: &[u8], to: &[u8]) {
+        let below = [from, b"/"].concat();
+        let went: Vec<_> = self.told.keys().filter(|path| path.starts_with(&below)).cloned().collect();
+        for path in went {
+            if let Some(role) = self.told.remove(&path) {
+                self.told.insert([to, b"/", &path[below.len()..]].concat(), role);
+            }
+        }
+    }
+
+    /// Counts what is there, once nobody changes it any more: each path of the layer.
+    pub fn summary(&self, standing: impl Iterator<Item = (Vec<u8>, Standing)>) -> LayerSummary {
         let mut sum = LayerSummary::default();
         let mut there = 0;
-        for path in layers.walk() {
-            let Some(found) = layers.standing(&path) else { continue };
+        for (path, found) in standing {
             match (found.role, found.what) {
                 (Role::Copy, FileType::Directory) => sum.directories += 1,
                 (Role::Copy, _) => {
