@@ -66,10 +66,10 @@ impl Driver<'_, '_, '_> {
             op: step.op.clone(),
         });
         self.heard(slots)?;
-        let result = self.carry_out(step, slots, started);
-        if let Err(failed) = &result {
+        let mut result = self.carry_out(step, slots, started);
+        if let Err(failed) = &mut result {
             let id = failed.step.clone().unwrap_or_else(|| step.id.clone());
-            self.told(&id, &failed.applied);
+            tell(self.emitter, &id, std::mem::take(&mut failed.applied));
             self.emitter.emit(|| Body::Failed { step: id.clone(), failure: failed.failure.clone() });
         }
         result
@@ -90,12 +90,13 @@ impl Driver<'_, '_, '_> {
         let mut ears = Ears { emitter: &mut *self.emitter, pauser: self.pauser.as_deref_mut() };
         let applied = self.kernel.apply(step, slots, &mut ears)?;
         *started |= matches!(step.op, Op::Exec { .. });
-        self.told(&step.id, &applied);
+        let (micros, unchanged) = (applied.micros, applied.unchanged);
+        tell(self.emitter, &step.id, applied);
         let filled = if slots.len() > known { filled_by(&step.op).into_iter().collect() } else { Vec::new() };
         self.emitter.emit(|| Body::Done {
             step: step.id.clone(),
-            micros: applied.micros,
-            unchanged: applied.unchanged,
+            micros,
+            unchanged,
             filled: filled.iter().filter_map(|s| Some((*s, slots.get(s)?.clone()))).collect(),
         });
         self.heard(slots)?;
@@ -113,29 +114,18 @@ impl Driver<'_, '_, '_> {
     fn heard(&self, slots: &Slots) -> Result<(), Failure> {
         if slots.contains_key(&Slot::ExitStatus) { Ok(()) } else { self.emitter.check() }
     }
-
-    fn told(&mut self, step: &StepId, applied: &Applied) {
-        tell(self.emitter, step, applied);
-    }
 }
 
-fn tell(emitter: &mut Emitter<'_>, step: &StepId, applied: &Applied) {
-    if !applied.before.is_empty() {
-        emitter.emit(|| Body::Observed {
-            step: step.clone(),
-            when: When::Before,
-            facts: applied.before.clone(),
-        });
+fn tell(emitter: &mut Emitter<'_>, step: &StepId, applied: Applied) {
+    let Applied { before, calls, after, .. } = applied;
+    if !before.is_empty() {
+        emitter.emit(|| Body::Observed { step: step.clone(), when: When::Before, facts: before });
     }
-    for call in &applied.calls {
-        emitter.emit(|| Body::Call { step: step.clone(), call: call.clone() });
+    for call in calls {
+        emitter.emit(|| Body::Call { step: step.clone(), call });
     }
-    if !applied.after.is_empty() {
-        emitter.emit(|| Body::Observed {
-            step: step.clone(),
-            when: When::After,
-            facts: applied.after.clone(),
-        });
+    if !after.is_empty() {
+        emitter.emit(|| Body::Observed { step: step.clone(), when: When::After, facts: after });
     }
 }
 
@@ -162,11 +152,11 @@ pub fn rollback(
         emitter.emit(|| Body::Undoing { step: step.id.clone(), op: step.op.clone() });
         let failure = match kernel.undo(&step.op, slots) {
             Ok(applied) => {
-                tell(emitter, &step.id, &applied);
+                tell(emitter, &step.id, applied);
                 None
             }
             Err(failed) => {
-                tell(emitter, &step.id, &failed.applied);
+                tell(emitter, &step.id, failed.applied);
                 Some(failed.failure)
             }
         };

@@ -2,6 +2,8 @@
 //! have none of their own. Nothing here changes anything, and a thing that
 //! cannot be read gives no fact.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType};
@@ -194,12 +196,26 @@ fn detached(union: &std::os::fd::OwnedFd) -> Vec<Fact> {
     facts
 }
 
-/// A file that the kernel writes as it is read. It has no size: with room from
-/// the start it takes few reads.
+/// A file that the kernel writes as it is read.
 pub fn text_of(path: &str) -> std::io::Result<String> {
-    let mut text = String::with_capacity(16 << 10);
-    std::io::Read::read_to_string(&mut std::fs::File::open(path)?, &mut text)?;
-    Ok(text)
+    rest_of(&mut File::open(path)?)
+}
+
+/// The rest of such a file. It has no size, so none is asked for.
+pub fn rest_of(file: &mut File) -> std::io::Result<String> {
+    let mut bytes = vec![0; 4 << 10];
+    let mut length = 0;
+    loop {
+        match file.read(&mut bytes[length..])? {
+            0 => break,
+            n => length += n,
+        }
+        if length == bytes.len() {
+            bytes.resize(length * 4, 0);
+        }
+    }
+    bytes.truncate(length);
+    String::from_utf8(bytes).map_err(|e| std::io::Error::new(std::io::ErrorKind::InvalidData, e))
 }
 
 /// The inodes of a process's namespaces beside those of this process.

@@ -2,9 +2,8 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::Read as _;
 
-use super::evidence::{fact, text_of};
+use super::evidence::{fact, rest_of, text_of};
 use crate::trace::{Fact, Value};
 
 /// The mounts that a process sees, filtered by mount point; proc_pid_mountinfo(5).
@@ -33,9 +32,8 @@ impl Mounts {
 
     /// The mount at a path: just made, or from long ago.
     pub fn at(&self, point: &str) -> Vec<Fact> {
-        let mut text = String::with_capacity(1 << 10);
-        let read = self.0.borrow_mut().as_mut().map(|file| file.read_to_string(&mut text));
-        if let Some(Ok(_)) = read {
+        let read = self.0.borrow_mut().as_mut().map(rest_of);
+        if let Some(Ok(text)) = read {
             let facts = facts(Self::SOURCE, &text, |at| at == point);
             if !facts.is_empty() {
                 return facts;
@@ -46,10 +44,10 @@ impl Mounts {
 
     /// All mounts, filtered by mount point.
     pub fn all(&self, wanted: impl Fn(&str) -> bool) -> Vec<Fact> {
-        let mut text = String::with_capacity(16 << 10);
         // Opened anew: it shows what is below the root that this process has now.
-        let file = File::open(Self::SOURCE).and_then(|mut f| f.read_to_string(&mut text).map(|_| f));
-        *self.0.borrow_mut() = file.ok();
+        let opened = File::open(Self::SOURCE).and_then(|mut f| rest_of(&mut f).map(|text| (f, text)));
+        let (file, text) = opened.map_or_else(|_| (None, String::new()), |(file, text)| (Some(file), text));
+        *self.0.borrow_mut() = file;
         facts(Self::SOURCE, &text, wanted)
     }
 }

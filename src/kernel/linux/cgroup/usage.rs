@@ -1,7 +1,6 @@
 //! How much was used: the counters of the container's cgroups.
 
-use std::path::Path;
-
+use crate::kernel::linux::evidence::text_of;
 use crate::trace::{Fact, Kind, Value};
 
 /// Files of one number, cgroup v2 and v1, and what it counts.
@@ -46,7 +45,7 @@ fn counters(groups: &[String], wanted: impl Fn(&str) -> bool) -> Vec<Fact> {
             let source = Value::Text(format!("{group}/{file}"));
             facts.push(Fact { source, key, value });
         };
-        let read = |file: &str| std::fs::read_to_string(Path::new(group).join(file)).ok();
+        let read = |file: &str| text_of(&format!("{group}/{file}")).ok();
         for (file, kind) in NUMBERS.into_iter().filter(|(file, _)| wanted(file)) {
             if let Some(text) = read(file) {
                 add(file, file.to_owned(), Value::volatile(kind, text.trim()));
