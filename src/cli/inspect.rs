@@ -113,10 +113,10 @@ pub fn shown(format: Option<&str>, found: &[Value]) -> Result<String, CliError> 
 /// under `Glassbox`.
 fn container(context: &Context, record: &Record) -> Value {
     let dir = context.container_dir(&record.id);
-    let process = record.oci.process().as_ref();
+    let spec = record.spec();
+    let process = &spec["process"];
     let running = record.status == Status::Running;
-    let resources = record.oci.linux().as_ref().and_then(|l| l.resources().as_ref());
-    let memory = resources.and_then(|r| r.memory().as_ref()).and_then(|m| m.limit()).unwrap_or(0);
+    let memory = spec["linux"]["resources"]["memory"]["limit"].as_i64().unwrap_or(0);
     let mut bindings = serde_json::Map::new();
     for p in &record.ports {
         let host = json!({ "HostIp": p.host_ip, "HostPort": p.host_port.to_string() });
@@ -156,20 +156,20 @@ fn container(context: &Context, record: &Record) -> Value {
             "PortBindings": bindings,
             "AutoRemove": record.remove,
             "Memory": memory,
-            "ReadonlyRootfs": record.oci.root().as_ref().and_then(|r| r.readonly()).unwrap_or(false),
+            "ReadonlyRootfs": spec["root"]["readonly"].as_bool().unwrap_or(false),
         },
         "Config": {
-            "Hostname": record.oci.hostname(),
+            "Hostname": spec["hostname"],
             "Image": record.image,
             "Cmd": record.command,
-            "Env": process.and_then(|p| p.env().clone()),
-            "WorkingDir": process.map(|p| p.cwd().clone()),
-            "Tty": process.and_then(|p| p.terminal()).unwrap_or(false),
+            "Env": process["env"],
+            "WorkingDir": process["cwd"],
+            "Tty": process["terminal"].as_bool().unwrap_or(false),
         },
         "NetworkSettings": {
             "IPAddress": record.address.as_deref().filter(|_| running).map(|a| a.split('/').next()),
             "Ports": bindings,
         },
-        "Glassbox": { "Layers": record.layers, "Spec": record.oci },
+        "Glassbox": { "Layers": record.layers, "Spec": spec },
     })
 }

@@ -136,7 +136,7 @@ pub fn run(
         crate::plan::run::tell_life(&mut plan);
     }
     watching.check(&plan)?;
-    let record = record(&spec, args, request);
+    let record = record(&spec, args, request)?;
     let dir = &spec.dirs.container;
     let _signals = signals::hold();
     // From here on a cut-off run is found and undone by its receipt.
@@ -199,13 +199,15 @@ fn finish(context: &Context, spec: &RunSpec, outcome: &Outcome, journal: Keeper)
 }
 
 /// The record of a container whose plan is about to be carried out.
-pub fn record(spec: &RunSpec, args: &ContainerArgs, request: &RunRequest) -> Record {
+pub fn record(spec: &RunSpec, args: &ContainerArgs, request: &RunRequest) -> Result<Record, CliError> {
     let network = match &spec.network {
         Network::Host => "host",
         Network::None => "none",
         Network::Bridge(_) => "bridge",
     };
-    Record {
+    let oci = serde_json::value::to_raw_value(&spec.oci)
+        .map_err(|e| CliError::new(format!("cannot write the specification as JSON: {e}")))?;
+    Ok(Record {
         version: RECORD_VERSION,
         id: spec.id.clone(),
         name: spec.name.clone(),
@@ -227,8 +229,8 @@ pub fn record(spec: &RunSpec, args: &ContainerArgs, request: &RunRequest) -> Rec
             Network::Host | Network::None => Vec::new(),
         },
         remove: spec.remove,
-        oci: spec.oci.clone(),
-    }
+        oci,
+    })
 }
 
 /// Keeps the run-time state on disk while the plan runs.

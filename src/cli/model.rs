@@ -125,7 +125,7 @@ pub fn run(
         crate::plan::run::tell_life(&mut plan);
     }
     watching.check(&plan)?;
-    let record = launch::record(&spec, args, request);
+    let record = launch::record(&spec, args, request)?;
     let dir = record.dir(&context.root);
     std::fs::create_dir_all(&dir).map_err(|e| io_error("make the container's directory", &dir, &e))?;
     let result = carry_out(context, &plan, &spec, &record, &mut watching);

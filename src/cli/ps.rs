@@ -83,8 +83,6 @@ pub fn run(context: &Context, args: &PsArgs) -> Result<u8, CliError> {
 }
 
 fn row(record: &Record, id: String, full: bool) -> Value {
-    let mounts = record.oci.mounts().iter().flatten();
-    let mounts = mounts.filter(|m| m.typ().as_deref() == Some("bind")).filter_map(|m| m.source().as_ref());
     json!({
         "ID": id,
         "Image": record.image,
@@ -97,7 +95,7 @@ fn row(record: &Record, id: String, full: bool) -> Value {
         "Names": record.name,
         "Networks": record.network,
         "Labels": "",
-        "Mounts": mounts.map(|m| m.to_string_lossy()).collect::<Vec<_>>().join(","),
+        "Mounts": record.binds().into_iter().map(|(source, _)| source).collect::<Vec<_>>().join(","),
     })
 }
 

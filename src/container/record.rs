@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use oci_spec::runtime::Spec;
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, Value};
 
 use super::files::write_atomic;
 use super::id;
@@ -110,14 +110,31 @@ pub struct Record {
     pub ports: Vec<PortMapping>,
     /// Removed when it ends.
     pub remove: bool,
-    /// The OCI runtime specification.
-    pub oci: Spec,
+    /// The OCI runtime specification, as it was written: most that read a record do
+    /// not look into it.
+    pub oci: Box<RawValue>,
 }
 
 impl Record {
     /// The first twelve digits of the id.
     pub fn short_id(&self) -> &str {
         self.id.get(..12).unwrap_or(&self.id)
+    }
+
+    /// The OCI runtime specification; null if it is damaged.
+    pub fn spec(&self) -> Value {
+        serde_json::from_str(self.oci.get()).unwrap_or_default()
+    }
+
+    /// Sources and destinations of its bind mounts.
+    pub fn binds(&self) -> Vec<(String, String)> {
+        let spec = self.spec();
+        let mounts = spec["mounts"].as_array().into_iter().flatten();
+        let text = |m: &Value, key: &str| m[key].as_str().map(str::to_owned);
+        mounts
+            .filter(|m| m["type"] == "bind")
+            .filter_map(|m| Some((text(m, "source")?, text(m, "destination")?)))
+            .collect()
     }
 
     /// The container's directory in the store.

@@ -34,7 +34,6 @@ pub(super) fn tree(path: &Path) -> Tree {
 
 /// A record, with the container's directory.
 pub(super) fn container(dir: &Path, record: &Record) -> Container {
-    let mounts = record.oci.mounts().as_deref().unwrap_or_default();
     Container {
         name: record.name.clone(),
         image: record.image.clone(),
@@ -45,13 +44,10 @@ pub(super) fn container(dir: &Path, record: &Record) -> Container {
         },
         upper: tree(&dir.join("upper")),
         lowers: record.layers.iter().rev().map(|l| tree(l)).collect(),
-        volumes: mounts
-            .iter()
-            .filter(|m| m.typ().as_deref() == Some("bind"))
-            .filter_map(|m| {
-                let target = m.destination().to_string_lossy().into_owned();
-                Some(Volume { source: tree(m.source().as_ref()?), target })
-            })
+        volumes: record
+            .binds()
+            .into_iter()
+            .map(|(source, target)| Volume { source: tree(Path::new(&source)), target })
             .collect(),
     }
 }

@@ -58,7 +58,7 @@ pub struct Channel {
 const LIMIT: usize = 64 << 20;
 
 /// How long a queued message waits at most for the next one to be said.
-const PATIENCE: Duration = Duration::from_millis(1);
+const PATIENCE: Duration = Duration::from_micros(200);
 
 /// Bytes asked for beyond what is needed.
 const ROOM: usize = 4 << 10;

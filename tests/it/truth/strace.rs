@@ -93,6 +93,11 @@ fn call(pid: i32, line: &str) -> Option<Seen> {
     }
     let (args, tail) = arguments(rest);
     let tail = tail.trim_start().strip_prefix('=').unwrap_or("?").trim_start();
+    // The kernel makes it once more by itself, as with a sysctl of the network while
+    // somebody else holds its lock; the program sees one call.
+    if tail.starts_with("? ERESTARTNOINTR") {
+        return None;
+    }
     let mut words = tail.split(' ');
     let number = words.next().unwrap_or("?").split('<').next().unwrap_or("?");
     let result = integer(number);
