@@ -1,6 +1,7 @@
 //! [`LinuxKernel`]: carries out the runtime's steps here, and lets init carry
 //! out its own.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -17,7 +18,7 @@ use super::{clone, dispatch, evidence, init, net, observe, remnant, terminal};
 use crate::kernel::{Applied, Failure, Kernel, KernelName, OnLife, Slots, StepFailure, Subject, Watch};
 use crate::plan::op::{Ns, Slot};
 use crate::plan::{Actor, Op, Plan, Step, StepId};
-use crate::trace::{Fact, Kind, Life, Value};
+use crate::trace::{Call, Fact, Kind, Life, Value};
 
 /// The kernel of this host. One value carries out one plan.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub struct LinuxKernel {
     /// What to watch, and who watches it once there is a filter that asks.
     watched: Watched,
     watcher: Option<Watcher>,
+    /// Calls that the runtime made for steps of init that are not told yet.
+    made: BTreeMap<usize, Vec<Call>>,
 }
 
 /// One of init's steps.
@@ -80,12 +83,14 @@ impl LinuxKernel {
             child: None,
             watched: Watched::default(),
             watcher: None,
+            made: BTreeMap::new(),
         }
     }
 
-    /// Lets init go through its steps, up to the command, without waiting for a
+    /// Lets init go through its steps and become the command without waiting for a
     /// word before each. It tells of each as it does it; what is said to be about
-    /// to happen may then have happened in init already.
+    /// to happen may then have happened in init already. A command whose life is
+    /// told waits at its first call that is asked about until it is said to run.
     pub fn let_init_run_ahead(&mut self, ahead: bool) {
         self.ahead = ahead;
     }
@@ -175,6 +180,40 @@ impl LinuxKernel {
         self.answer(n, step, slots, life)
     }
 
+    /// Where the first such step is among init's.
+    fn position(&self, which: impl Fn(&Op) -> bool) -> Option<usize> {
+        self.steps.iter().position(|s| which(&s.op))
+    }
+
+    /// Does what belongs to that step of init. Its calls are told with the step.
+    fn ahead_of<T>(
+        &mut self,
+        step: usize,
+        work: impl FnOnce(&mut Recorder) -> Result<T, Failure>,
+    ) -> Result<T, StepFailure> {
+        let mut rec = if self.rec.is_on() { Recorder::on() } else { Recorder::off() };
+        let done = work(&mut rec);
+        let calls = rec.take();
+        let failed = |failure| StepFailure {
+            step: self.steps.get(step).map(|s| s.id.clone()),
+            failure,
+            applied: Applied::default(),
+        };
+        let done = done.map_err(failed);
+        if !calls.is_empty() {
+            self.made.entry(step).or_default().extend(calls);
+        }
+        done
+    }
+
+    /// What the runtime did for this step of init, and the calls that init made in it.
+    fn calls(&mut self, step: usize, init: Vec<Call>) -> Vec<Call> {
+        let mut calls = self.rec.take();
+        calls.extend(self.made.remove(&step).unwrap_or_default());
+        calls.extend(init);
+        calls
+    }
+
     fn answer(
         &mut self,
         n: usize,
@@ -184,44 +223,22 @@ impl LinuxKernel {
     ) -> Result<Applied, StepFailure> {
         let mut about = None;
         loop {
-            self.answer_the_filter()?;
+            self.attend()?;
             let child = self.child.as_mut().ok_or_else(no_init)?;
             match child.channel.receive::<Answer>() {
                 Ok(Some(Answer::Done(mut applied))) => {
-                    // Calls that the runtime made for this step come first.
-                    let mut calls = self.rec.take();
-                    calls.append(&mut applied.calls);
-                    return Ok(Applied { calls, ..applied });
+                    applied.calls = self.calls(n, applied.calls);
+                    return Ok(applied);
                 }
-                Ok(Some(Answer::Terminal)) => {
-                    self.state.terminal = child.channel.take_passed();
-                    if let Some(master) = &self.state.terminal {
-                        terminal::copy_size(&mut self.rec, master);
-                    }
-                }
-                Ok(Some(Answer::Listener)) => {
-                    if let Some(listener) = child.channel.take_passed() {
-                        let watched = std::mem::take(&mut self.watched);
-                        self.watcher = Some(Watcher::new(
-                            listener,
-                            child.pid,
-                            watched,
-                            self.watch,
-                            self.ahead,
-                            &mut self.rec,
-                        )?);
-                    }
-                }
+                Ok(Some(Answer::Terminal | Answer::Listener)) => self.take_over()?,
                 Ok(Some(Answer::AboutToExec(applied))) => about = Some(applied),
                 Ok(Some(Answer::Failed(at, mut failed))) => {
-                    let mut calls = self.rec.take();
-                    calls.append(&mut failed.applied.calls);
-                    failed.applied.calls = calls;
+                    failed.applied.calls = self.calls(at, failed.applied.calls);
                     failed.step = self.steps.get(at).filter(|_| at != n).map(|s| s.id.clone());
                     return Err(*failed);
                 }
                 Ok(None) => match about {
-                    Some(applied) => return Ok(self.executed(applied, step, slots, life)),
+                    Some(applied) => return Ok(self.executed(n, applied, step, slots, life)),
                     None => return Err(self.init_died(None).into()),
                 },
                 Err(e) => return Err(Failure::new("hear from init", Some(e)).into()),
@@ -229,12 +246,46 @@ impl LinuxKernel {
         }
     }
 
-    /// Once its filter asks, init cannot go on without an answer: it gets one until
-    /// it says something.
-    fn answer_the_filter(&mut self) -> Result<(), StepFailure> {
+    /// Takes the descriptors that init has handed over: the terminal's master, if it
+    /// has a terminal, and then the listener of its filter.
+    fn take_over(&mut self) -> Result<(), StepFailure> {
+        while let Some(child) = &mut self.child
+            && let Some(fd) = child.channel.take_passed()
+        {
+            let pid = child.pid;
+            let terminal = self.position(|op| matches!(op, Op::OpenTerminal));
+            if let Some(step) = terminal.filter(|_| self.state.terminal.is_none()) {
+                self.ahead_of(step, |rec| {
+                    terminal::copy_size(rec, &fd);
+                    Ok(())
+                })?;
+                self.state.terminal = Some(fd);
+            } else if let Some(step) = self.position(|op| matches!(op, Op::LoadSeccomp { .. })) {
+                let (watched, watch, unattended) = (std::mem::take(&mut self.watched), self.watch, self.ahead);
+                let watcher =
+                    self.ahead_of(step, |rec| Watcher::new(fd, pid, watched, watch, unattended, rec))?;
+                self.watcher = Some(watcher);
+            }
+        }
+        Ok(())
+    }
+
+    /// Once its filter asks, init cannot go on without an answer: it gets one, at
+    /// least until it says something. Where it runs ahead, what it said may be much,
+    /// and it waits for nothing meanwhile.
+    fn attend(&mut self) -> Result<(), StepFailure> {
+        if self.ahead
+            && let Some(child) = &mut self.child
+        {
+            child.channel.pull().map_err(|e| Failure::new("hear from init", Some(e)))?;
+            self.take_over()?;
+        }
         let (Some(watcher), Some(child)) = (&mut self.watcher, &self.child) else { return Ok(()) };
-        while !child.channel.has_message() {
+        loop {
             watcher.serve(&mut |_| {})?;
+            if child.channel.has_message() {
+                return Ok(());
+            }
             let mut fds = vec![PollFd::from_borrowed_fd(child.channel.fd().as_fd(), PollFlags::IN)];
             watcher.fds(&mut fds);
             match poll(&mut fds, None) {
@@ -242,17 +293,21 @@ impl LinuxKernel {
                 Err(e) => return Err(Failure::new("hear from init", Some(e.into())).into()),
             }
             if !fds[0].revents().is_empty() {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// execve closed init's end of the channel.
-    fn executed(&mut self, mut applied: Applied, step: &Step, slots: &Slots, life: OnLife<'_>) -> Applied {
-        let mut calls = self.rec.take();
-        calls.append(&mut applied.calls);
-        applied.calls = calls;
+    fn executed(
+        &mut self,
+        n: usize,
+        mut applied: Applied,
+        step: &Step,
+        slots: &Slots,
+        life: OnLife<'_>,
+    ) -> Applied {
+        applied.calls = self.calls(n, applied.calls);
         if self.watch != Watch::Off {
             let mut slots = slots.clone();
             let cx = Cx { rec: &mut Recorder::off(), slots: &mut slots };
@@ -344,6 +399,7 @@ impl Kernel for LinuxKernel {
         self.watched = if told(plan) { Watched::of(plan) } else { Watched::default() };
         self.watcher = None;
         (self.next, self.sent) = (0, 0);
+        self.made.clear();
         self.steps.clear();
         self.layers.clear();
         self.upper.clear();
@@ -364,7 +420,7 @@ impl Kernel for LinuxKernel {
             let its_own = plan.steps[n..].iter().take_while(|s| s.actor == Actor::Init);
             let ahead = match watch {
                 Watch::Off => its_own.count(),
-                _ if self.ahead => its_own.take_while(|s| !matches!(s.op, Op::Exec { .. })).count().max(1),
+                _ if self.ahead => its_own.count(),
                 _ => 1,
             };
             let upto = self.steps.len() + ahead;

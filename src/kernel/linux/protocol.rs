@@ -60,8 +60,8 @@ const LIMIT: usize = 64 << 20;
 /// How long a queued message waits at most for the next one to be said.
 const PATIENCE: Duration = Duration::from_micros(200);
 
-/// Bytes asked for beyond what is needed.
-const ROOM: usize = 4 << 10;
+/// Bytes asked for beyond what is needed: one read takes many messages.
+const ROOM: usize = 16 << 10;
 
 impl Channel {
     /// Both ends: the runtime's and init's.
@@ -154,35 +154,47 @@ impl Channel {
         length.is_some_and(|length| self.read.len() >= 4 + length)
     }
 
+    /// Reads what is there, and waits for nothing.
+    pub fn pull(&mut self) -> Result<(), Errno> {
+        match self.read_more(ROOM, RecvFlags::DONTWAIT) {
+            Ok(_) | Err(Errno::EAGAIN) => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
+
     /// Reads until there are so many bytes; `false` when the other side closed before.
     fn have(&mut self, bytes: usize) -> Result<bool, Errno> {
         while self.read.len() < bytes {
+            if self.read_more(bytes - self.read.len() + ROOM, RecvFlags::empty())? == 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// One read of at most so many bytes, and of the descriptors with them.
+    fn read_more(&mut self, most: usize, flags: RecvFlags) -> Result<usize, Errno> {
+        let start = self.read.len();
+        self.read.resize(start + most, 0);
+        let got = loop {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
             let mut control = RecvAncillaryBuffer::new(&mut space);
-            let start = self.read.len();
-            self.read.resize(start.max(bytes) + ROOM, 0);
             let mut parts = [IoSliceMut::new(&mut self.read[start..])];
-            let got: Result<usize, Errno> =
-                match recvmsg(&self.fd, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
-                    Ok(got) => Ok(got.bytes),
-                    Err(rustix::io::Errno::INTR) => {
-                        self.read.truncate(start);
-                        continue;
-                    }
-                    Err(rustix::io::Errno::CONNRESET) => Ok(0),
-                    Err(e) => Err(e.into()),
-                };
-            self.read.truncate(start + got.unwrap_or(0));
+            let got = recvmsg(&self.fd, &mut parts, &mut control, flags | RecvFlags::CMSG_CLOEXEC);
             for message in control.drain() {
                 if let RecvAncillaryMessage::ScmRights(fds) = message {
                     self.passed.extend(fds);
                 }
             }
-            if got? == 0 {
-                return Ok(false);
+            match got {
+                Ok(got) => break Ok(got.bytes),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::CONNRESET) => break Ok(0),
+                Err(e) => break Err(e.into()),
             }
-        }
-        Ok(true)
+        };
+        self.read.truncate(start + *got.as_ref().unwrap_or(&0));
+        got
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
+use super::super::evidence::text_of;
 use super::super::init::signal_name;
 use super::connector::Did;
 use crate::trace::{Kind, Life, Process, Value};
@@ -208,7 +209,7 @@ impl Processes {
 
 /// One line of /proc/PID/status.
 pub fn status(pid: i32, key: &str) -> Option<String> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let text = text_of(&format!("/proc/{pid}/status")).ok()?;
     let line = text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(':'))?;
     Some(line.trim().to_owned())
 }
@@ -224,5 +225,5 @@ fn namespaced(pid: i32) -> Vec<i32> {
 }
 
 fn comm(pid: i32) -> String {
-    std::fs::read_to_string(format!("/proc/{pid}/comm")).map(|c| c.trim_end().to_owned()).unwrap_or_default()
+    text_of(&format!("/proc/{pid}/comm")).map(|c| c.trim_end().to_owned()).unwrap_or_default()
 }

@@ -78,8 +78,10 @@ pub struct Watcher {
     oom: Option<Oom>,
     /// The last call that each thread asked about.
     last: HashMap<i32, Seen>,
-    /// The container's command runs.
+    /// It is said that the container's command runs.
     started: bool,
+    /// Init was let become the command.
+    replaced: bool,
     /// What happens without a question is looked at again only then.
     rest: Option<Instant>,
     /// The command's first call, made before it was known that it runs.
@@ -117,6 +119,7 @@ impl Watcher {
             oom: watched.oom,
             last: HashMap::new(),
             started: false,
+            replaced: false,
             rest: None,
             early: None,
         })
@@ -172,9 +175,15 @@ impl Watcher {
         Ok(None)
     }
 
-    /// Whether init itself may make this call, before it is the command or when it fails.
+    /// Whether init itself makes this call: to become the command, or to exit when
+    /// it cannot go on. Where it could not become the command it has said so, and
+    /// its exit waits with no harm.
     fn by_init(&mut self, asked: &Asked) -> bool {
-        matches!(self.names.get(asked.arch, asked.number), Some("execve" | "execveat" | "exit_group"))
+        match self.names.get(asked.arch, asked.number) {
+            Some("execve") => !std::mem::replace(&mut self.replaced, true),
+            Some("exit_group") => !self.replaced,
+            _ => false,
+        }
     }
 
     fn is_asked(&mut self) -> bool {
