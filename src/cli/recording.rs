@@ -14,7 +14,7 @@ use crate::narrate::Lang;
 use crate::render::export::{self, ExportError, Format};
 use crate::trace::record::RecordingWriter;
 use crate::trace::redact::redact;
-use crate::trace::{Body, Event, EventSink};
+use crate::trace::{Body, Event, EventSink, Relayed};
 
 /// Microseconds that a thing told stays on the screen of an asciicast.
 pub const PACE: u64 = 700_000;
@@ -136,6 +136,13 @@ impl EventSink for Recorder {
         match self {
             Recorder::Lines(writer) => writer.event(event),
             Recorder::Whole(whole) => whole.event(event),
+        }
+    }
+
+    fn relayed(&mut self, event: &Relayed<'_>) -> io::Result<()> {
+        match self {
+            Recorder::Lines(writer) => writer.relayed(event),
+            Recorder::Whole(whole) => whole.relayed(event),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::kernel::{Failure, Kernel, KernelName, Slots, Watch};
 use crate::plan::{Op, Plan, Step, StepId};
 use crate::render::console::{Console, Level, Options};
 use crate::spec::RunSpec;
-use crate::trace::{Body, Event, EventSink, Kind, Life, TRACE_VERSION, Value};
+use crate::trace::{Body, Event, EventSink, Kind, Life, Relayed, TRACE_VERSION, Value};
 
 /// How a command is watched.
 #[derive(Clone, Debug, Default, Args)]
@@ -234,6 +234,13 @@ struct Tee {
 }
 
 impl EventSink for Tee {
+    fn relayed(&mut self, event: &Relayed<'_>) -> io::Result<()> {
+        match self {
+            Tee { file: Some(file), screen: None, live: None, .. } => file.relayed(event),
+            _ => self.event(&event.event()?),
+        }
+    }
+
     fn event(&mut self, event: &Event) -> io::Result<()> {
         if let Some(file) = &mut self.file {
             file.event(event)?;

@@ -5,7 +5,7 @@ use super::{Decision, Emitter, Journal, Outcome, Pauser};
 use crate::kernel::{Applied, Failure, Kernel, Slots, StepFailure, Watch};
 use crate::plan::op::Slot;
 use crate::plan::{Op, Phase, Plan, Step, StepId};
-use crate::trace::{Body, When};
+use crate::trace::{Body, What, When};
 
 /// Everything that takes part in running one plan.
 pub struct Driver<'a, 'e, 'p> {
@@ -117,12 +117,22 @@ impl Driver<'_, '_, '_> {
 }
 
 fn tell(emitter: &mut Emitter<'_>, step: &StepId, applied: Applied) {
-    let Applied { before, calls, after, .. } = applied;
+    let Applied { before, calls, after, said, .. } = applied;
+    let said = said.map(|s| *s).unwrap_or_default();
     if !before.is_empty() {
         emitter.emit(|| Body::Observed { step: step.clone(), when: When::Before, facts: before });
     }
+    if let Some(facts) = &said.before {
+        emitter.relay(step, What::Facts(When::Before, facts));
+    }
     for call in calls {
         emitter.emit(|| Body::Call { step: step.clone(), call });
+    }
+    for call in &said.calls {
+        emitter.relay(step, What::Call(call));
+    }
+    if let Some(facts) = &said.after {
+        emitter.relay(step, What::Facts(When::After, facts));
     }
     if !after.is_empty() {
         emitter.emit(|| Body::Observed { step: step.clone(), when: When::After, facts: after });

@@ -3,7 +3,8 @@
 use super::Outcome;
 use crate::kernel::Failure;
 use crate::kernel::errno::io_words;
-use crate::trace::{Body, Event, EventSink};
+use crate::plan::StepId;
+use crate::trace::{Body, Event, EventSink, Relayed, What};
 
 /// Hands events on. Without a sink it builds none: the body is a closure.
 pub struct Emitter<'a> {
@@ -28,6 +29,17 @@ impl<'a> Emitter<'a> {
         let event = Event { seq: self.seq, at: (self.clock)(), body: body() };
         self.seq += 1;
         self.broken = sink.event(&event).err();
+    }
+
+    /// Emits an event of the step in the JSON that it came in.
+    pub fn relay(&mut self, step: &StepId, what: What<'_>) {
+        let Some(sink) = &mut self.sink else { return };
+        if self.broken.is_some() {
+            return;
+        }
+        let event = Relayed::new(self.seq, (self.clock)(), step, what);
+        self.seq += 1;
+        self.broken = sink.relayed(&event).err();
     }
 
     /// Emits the last event, with which some sinks write all they heard.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::op::{CgroupVersion, OverlayStyle, Slot};
 use crate::plan::{Op, Plan, Step};
-use crate::trace::{Call, Fact, Life, Value};
+use crate::trace::{Call, Fact, Life, Said, Value};
 pub use errno::Errno;
 
 /// Which kernel a trace speaks of.
@@ -64,6 +64,9 @@ pub struct Applied {
     /// The step found its work done already (a layer, a bridge) and changed nothing.
     #[serde(default)]
     pub unchanged: bool,
+    /// What else was read and called, where it came as JSON and was not taken apart.
+    #[serde(skip)]
+    pub said: Option<Box<Said>>,
 }
 
 /// Why a step failed. Reads as a fragment after "failed to …": lowercase, no

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Life, Value};
+use super::{Life, Relayed, Value};
 use crate::kernel::{Errno, Failure, KernelName, Watch};
 use crate::plan::op::Slot;
 use crate::plan::{Actor, Op, Phase, Plan, StepId};
@@ -174,4 +174,10 @@ pub struct Fact {
 pub trait EventSink {
     /// Takes one event. An error ends the run, and undoes it.
     fn event(&mut self, event: &Event) -> std::io::Result<()>;
+
+    /// Takes one event in the JSON that it came in. Who only writes it down need not
+    /// take it apart.
+    fn relayed(&mut self, event: &Relayed<'_>) -> std::io::Result<()> {
+        self.event(&event.event()?)
+    }
 }

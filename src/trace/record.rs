@@ -5,7 +5,9 @@
 
 use std::io::{self, BufRead, Read as _, Write};
 
-use super::{Body, Event, EventSink, TRACE_VERSION};
+use serde::Serialize;
+
+use super::{Body, Event, EventSink, Relayed, TRACE_VERSION};
 use crate::plan::{PLAN_VERSION, Phase, StepId};
 
 /// Bytes of a line at which the reader gives up, rather than take all memory.
@@ -58,9 +60,21 @@ impl<W: Write> RecordingWriter<W> {
 
 impl<W: Write> EventSink for RecordingWriter<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
+        let waits = self.may_wait(&event.body);
+        self.line(event, waits)
+    }
+
+    fn relayed(&mut self, event: &Relayed<'_>) -> io::Result<()> {
+        let waits = self.by_phase && self.held.len() < HELD;
+        self.line(event, waits)
+    }
+}
+
+impl<W: Write> RecordingWriter<W> {
+    fn line(&mut self, event: &impl Serialize, waits: bool) -> io::Result<()> {
         serde_json::to_writer(Pieces(&mut self.held), event)?;
         self.held.push(b'\n');
-        if self.may_wait(&event.body) {
+        if waits {
             return Ok(());
         }
         self.out.write_all(&self.held)?;

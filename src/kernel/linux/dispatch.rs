@@ -142,7 +142,7 @@ pub fn watched(op: &Op, cx: &mut Cx<'_>, state: &mut State, watch: Watch) -> Res
             // Where there was nothing to hide there is no mount to read back.
             let nothing = unchanged && matches!(op, Op::MaskPath { .. } | Op::ReadonlyPath { .. });
             let after = if nothing { Vec::new() } else { facts(op, cx, state) };
-            Ok(Applied { before, calls, after, micros, unchanged })
+            Ok(Applied { before, calls, after, micros, unchanged, said: None })
         }
         Err(failure) => Err(StepFailure {
             step: None,

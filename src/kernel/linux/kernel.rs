@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use super::cx::Cx;
 use super::init::Init;
 use super::life::{Watched, Watcher};
-use super::protocol::{Answer, Channel, Go};
+use super::protocol::{Answer, Channel, Go, Message, Unread};
 use super::recorder::{Recorder, zero};
 use super::state::State;
 use super::supervise::{self, Ended};
@@ -162,10 +162,10 @@ impl LinuxKernel {
             .into());
         };
         self.next += 1;
+        if matches!(step.op, Op::Exec { .. }) {
+            supervise::hold_signals(&mut self.rec)?;
+        }
         if n >= self.sent {
-            if self.steps[n..upto].iter().any(|s| matches!(s.op, Op::Exec { .. })) {
-                supervise::hold_signals(&mut self.rec)?;
-            }
             let child = self.child.as_mut().ok_or_else(no_init)?;
             let go = Go { upto, slots: slots.clone() };
             if let Err(e) = child.channel.send(&go, None) {
@@ -225,7 +225,12 @@ impl LinuxKernel {
         loop {
             self.attend()?;
             let child = self.child.as_mut().ok_or_else(no_init)?;
-            match child.channel.receive::<Answer>() {
+            // What is said of steps that init ran ahead with is only written down.
+            let answer = match self.ahead {
+                true => child.channel.receive::<Message<Unread>>().map(|a| a.map(Answer::from)),
+                false => child.channel.receive::<Answer>(),
+            };
+            match answer {
                 Ok(Some(Answer::Done(mut applied))) => {
                     applied.calls = self.calls(n, applied.calls);
                     return Ok(applied);
@@ -261,7 +266,8 @@ impl LinuxKernel {
                 })?;
                 self.state.terminal = Some(fd);
             } else if let Some(step) = self.position(|op| matches!(op, Op::LoadSeccomp { .. })) {
-                let (watched, watch, unattended) = (std::mem::take(&mut self.watched), self.watch, self.ahead);
+                let (watched, watch, unattended) =
+                    (std::mem::take(&mut self.watched), self.watch, self.ahead);
                 let watcher =
                     self.ahead_of(step, |rec| Watcher::new(fd, pid, watched, watch, unattended, rec))?;
                 self.watcher = Some(watcher);
@@ -274,12 +280,8 @@ impl LinuxKernel {
     /// least until it says something. Where it runs ahead, what it said may be much,
     /// and it waits for nothing meanwhile.
     fn attend(&mut self) -> Result<(), StepFailure> {
-        if self.ahead
-            && let Some(child) = &mut self.child
-        {
-            child.channel.pull().map_err(|e| Failure::new("hear from init", Some(e)))?;
-            self.take_over()?;
-        }
+        // What came with messages that are still to be read.
+        self.take_over()?;
         let (Some(watcher), Some(child)) = (&mut self.watcher, &self.child) else { return Ok(()) };
         loop {
             watcher.serve(&mut |_| {})?;
@@ -460,7 +462,7 @@ impl Kernel for LinuxKernel {
                 if matches!(step.op, Op::Supervise { .. }) {
                     after.extend(super::cgroup::totals(&self.groups));
                 }
-                Ok(Applied { before, calls, after, micros, unchanged: false })
+                Ok(Applied { before, calls, after, micros, ..Applied::default() })
             }
             Err(failure) => Err(StepFailure {
                 step: None,

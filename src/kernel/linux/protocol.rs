@@ -15,8 +15,10 @@ use rustix::net::{
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::kernel::{Applied, Errno, Slots, StepFailure};
+use crate::trace::Said;
 
 /// Runtime to init: carry out your steps up to, not including, this one.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,11 +29,11 @@ pub struct Go {
     pub slots: Slots,
 }
 
-/// Init to runtime.
+/// What init says. What was seen of a step is read as `A`.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum Answer {
+pub enum Message<A> {
     /// The steps asked for are done, or the next of them; what was seen of it.
-    Done(Applied),
+    Done(A),
     /// The step with this index among init's failed. Init is gone.
     Failed(usize, Box<StepFailure>),
     /// The terminal's master comes with this message; more follows.
@@ -39,7 +41,45 @@ pub enum Answer {
     /// The listener of the filter comes with this message; more follows.
     Listener,
     /// The next call is execve.
-    AboutToExec(Applied),
+    AboutToExec(A),
+}
+
+/// Init to runtime.
+pub type Answer = Message<Applied>;
+
+/// [`Applied`] with what was seen left as the JSON that it came in.
+#[derive(Debug, Deserialize)]
+pub struct Unread {
+    #[serde(default)]
+    before: Option<Box<RawValue>>,
+    #[serde(default)]
+    calls: Vec<Box<RawValue>>,
+    #[serde(default)]
+    after: Option<Box<RawValue>>,
+    #[serde(default)]
+    micros: u64,
+    #[serde(default)]
+    unchanged: bool,
+}
+
+impl From<Unread> for Applied {
+    fn from(unread: Unread) -> Self {
+        let Unread { before, calls, after, micros, unchanged } = unread;
+        let said = Some(Box::new(Said { before, calls, after }));
+        Applied { micros, unchanged, said, ..Applied::default() }
+    }
+}
+
+impl From<Message<Unread>> for Answer {
+    fn from(answer: Message<Unread>) -> Self {
+        match answer {
+            Message::Done(unread) => Answer::Done(unread.into()),
+            Message::AboutToExec(unread) => Answer::AboutToExec(unread.into()),
+            Message::Failed(at, failed) => Answer::Failed(at, failed),
+            Message::Terminal => Answer::Terminal,
+            Message::Listener => Answer::Listener,
+        }
+    }
 }
 
 /// One end of the socket pair.
@@ -154,18 +194,10 @@ impl Channel {
         length.is_some_and(|length| self.read.len() >= 4 + length)
     }
 
-    /// Reads what is there, and waits for nothing.
-    pub fn pull(&mut self) -> Result<(), Errno> {
-        match self.read_more(ROOM, RecvFlags::DONTWAIT) {
-            Ok(_) | Err(Errno::EAGAIN) => Ok(()),
-            Err(e) => Err(e),
-        }
-    }
-
     /// Reads until there are so many bytes; `false` when the other side closed before.
     fn have(&mut self, bytes: usize) -> Result<bool, Errno> {
         while self.read.len() < bytes {
-            if self.read_more(bytes - self.read.len() + ROOM, RecvFlags::empty())? == 0 {
+            if self.read_more(bytes - self.read.len() + ROOM)? == 0 {
                 return Ok(false);
             }
         }
@@ -173,14 +205,14 @@ impl Channel {
     }
 
     /// One read of at most so many bytes, and of the descriptors with them.
-    fn read_more(&mut self, most: usize, flags: RecvFlags) -> Result<usize, Errno> {
+    fn read_more(&mut self, most: usize) -> Result<usize, Errno> {
         let start = self.read.len();
         self.read.resize(start + most, 0);
         let got = loop {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
             let mut control = RecvAncillaryBuffer::new(&mut space);
             let mut parts = [IoSliceMut::new(&mut self.read[start..])];
-            let got = recvmsg(&self.fd, &mut parts, &mut control, flags | RecvFlags::CMSG_CLOEXEC);
+            let got = recvmsg(&self.fd, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC);
             for message in control.drain() {
                 if let RecvAncillaryMessage::ScmRights(fds) = message {
                     self.passed.extend(fds);
