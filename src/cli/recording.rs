@@ -98,8 +98,8 @@ pub enum Recorder {
 }
 
 impl Recorder {
-    /// Opens what was asked for. `by_phase`: nobody waits for a line between two steps.
-    pub fn open(lang: Lang, args: &RecordArgs, by_phase: bool) -> Result<Option<Recorder>, CliError> {
+    /// Opens what was asked for. `put_off`: nobody waits for a line.
+    pub fn open(lang: Lang, args: &RecordArgs, put_off: bool) -> Result<Option<Recorder>, CliError> {
         let Some(path) = &args.trace_file else { return Ok(None) };
         let format = args.format(path);
         let to_screen = path.as_os_str() == "-";
@@ -127,7 +127,7 @@ impl Recorder {
                 RecordingWriter::new(Box::new(file) as Box<dyn Write>)
             }
         };
-        Ok(Some(Recorder::Lines(if by_phase { writer.by_phase() } else { writer })))
+        Ok(Some(Recorder::Lines(if put_off { writer.put_off() } else { writer })))
     }
 }
 
@@ -136,6 +136,20 @@ impl EventSink for Recorder {
         match self {
             Recorder::Lines(writer) => writer.event(event),
             Recorder::Whole(whole) => whole.event(event),
+        }
+    }
+
+    fn take(&mut self, event: Event) -> io::Result<()> {
+        match self {
+            Recorder::Lines(writer) => writer.take(event),
+            Recorder::Whole(whole) => whole.take(event),
+        }
+    }
+
+    fn idle(&mut self) -> io::Result<()> {
+        match self {
+            Recorder::Lines(writer) => writer.idle(),
+            Recorder::Whole(whole) => whole.idle(),
         }
     }
 
@@ -159,8 +173,13 @@ pub struct Whole {
 
 impl EventSink for Whole {
     fn event(&mut self, event: &Event) -> io::Result<()> {
-        self.events.push(event.clone());
-        if !matches!(event.body, Body::End { .. }) {
+        self.take(event.clone())
+    }
+
+    fn take(&mut self, event: Event) -> io::Result<()> {
+        let last = matches!(event.body, Body::End { .. });
+        self.events.push(event);
+        if !last {
             return Ok(());
         }
         self.written = true;

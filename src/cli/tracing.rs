@@ -234,10 +234,21 @@ struct Tee {
 }
 
 impl EventSink for Tee {
+    fn take(&mut self, event: Event) -> io::Result<()> {
+        match self {
+            Tee { file: Some(file), screen: None, live: None, .. } => file.take(event),
+            _ => self.event(&event),
+        }
+    }
+
+    fn idle(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), Recorder::idle)
+    }
+
     fn relayed(&mut self, event: &Relayed<'_>) -> io::Result<()> {
         match self {
             Tee { file: Some(file), screen: None, live: None, .. } => file.relayed(event),
-            _ => self.event(&event.event()?),
+            _ => self.take(event.event()?),
         }
     }
 

@@ -28,7 +28,14 @@ impl<'a> Emitter<'a> {
         }
         let event = Event { seq: self.seq, at: (self.clock)(), body: body() };
         self.seq += 1;
-        self.broken = sink.event(&event).err();
+        self.broken = sink.take(event).err();
+    }
+
+    /// The run waits for something.
+    pub fn idle(&mut self) {
+        if let (Some(sink), None) = (&mut self.sink, &self.broken) {
+            self.broken = sink.idle().err();
+        }
     }
 
     /// Emits an event of the step in the JSON that it came in.

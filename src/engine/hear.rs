@@ -17,6 +17,10 @@ impl Hear for Ears<'_, '_, '_> {
         self.emitter.emit(|| Body::Life { life });
     }
 
+    fn idle(&mut self) {
+        self.emitter.idle();
+    }
+
     fn holds(&self) -> bool {
         self.pauser.is_some()
     }

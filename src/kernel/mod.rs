@@ -127,6 +127,9 @@ pub trait Hear {
     /// It happened; to be shown at once.
     fn tell(&mut self, life: Life);
 
+    /// The kernel waits for something else now.
+    fn idle(&mut self) {}
+
     /// Whether anybody may want to hold a process: where not, it need not be found
     /// out what a call would change.
     fn holds(&self) -> bool {

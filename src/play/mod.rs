@@ -191,8 +191,12 @@ struct Keep {
 
 impl EventSink for Keep {
     fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.take(event.clone())
+    }
+
+    fn take(&mut self, event: Event) -> io::Result<()> {
         self.seq.set(event.seq);
-        self.events.push(event.clone());
+        self.events.push(event);
         Ok(())
     }
 }

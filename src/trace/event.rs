@@ -175,9 +175,19 @@ pub trait EventSink {
     /// Takes one event. An error ends the run, and undoes it.
     fn event(&mut self, event: &Event) -> std::io::Result<()>;
 
+    /// Takes one event for good: who keeps it need not copy it.
+    fn take(&mut self, event: Event) -> std::io::Result<()> {
+        self.event(&event)
+    }
+
+    /// The run waits for something: what was put off can be done now.
+    fn idle(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+
     /// Takes one event in the JSON that it came in. Who only writes it down need not
     /// take it apart.
     fn relayed(&mut self, event: &Relayed<'_>) -> std::io::Result<()> {
-        self.event(&event.event()?)
+        self.take(event.event()?)
     }
 }

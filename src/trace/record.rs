@@ -8,7 +8,7 @@ use std::io::{self, BufRead, Read as _, Write};
 use serde::Serialize;
 
 use super::{Body, Event, EventSink, Relayed, TRACE_VERSION};
-use crate::plan::{PLAN_VERSION, Phase, StepId};
+use crate::plan::{Op, PLAN_VERSION, StepId};
 
 /// Bytes of a line at which the reader gives up, rather than take all memory.
 const LONGEST: u64 = 64 << 20;
@@ -16,70 +16,98 @@ const LONGEST: u64 = 64 << 20;
 /// Lines held back are written when they are this many bytes.
 const HELD: usize = 256 << 10;
 
+/// So many events are put off at most before they become lines.
+const PUT_OFF: usize = 1024;
+
 /// Writes events as lines of JSON, always whole lines at once. A killed run
-/// leaves all that happened before; with [`by_phase`](Self::by_phase), at least
-/// all that happened before its last phase.
+/// leaves all that happened before; with [`put_off`](Self::put_off), at least all
+/// that happened before it last waited for something.
 #[derive(Debug)]
 pub struct RecordingWriter<W: Write> {
     out: W,
-    held: Vec<u8>,
-    /// Hold lines back until a phase begins.
-    by_phase: bool,
-    phase: Option<Phase>,
+    /// Events that are no lines yet; they come after the lines.
+    events: Vec<Event>,
+    lines: Vec<u8>,
+    put_off: bool,
 }
 
 impl<W: Write> RecordingWriter<W> {
     /// Writes each event to `out` as it happens.
     pub fn new(out: W) -> Self {
-        RecordingWriter { out, held: Vec::new(), by_phase: false, phase: None }
+        RecordingWriter { out, events: Vec::new(), lines: Vec::new(), put_off: false }
     }
 
-    /// Writes the events of a phase together when the next one begins; at once
-    /// what happens in the container, a failure, an undoing, and the end.
-    pub fn by_phase(self) -> Self {
-        RecordingWriter { by_phase: true, ..self }
+    /// Writes while the run has nothing else to do; at once a failure, an undoing,
+    /// the end, and that a step begins that may take long.
+    pub fn put_off(self) -> Self {
+        RecordingWriter { put_off: true, ..self }
     }
 
-    /// Gives the writer back.
+    /// Gives the writer back. What is put off is lost.
     pub fn into_inner(self) -> W {
         self.out
     }
 
-    fn may_wait(&mut self, body: &Body) -> bool {
-        let begins = match body {
-            Body::About { phase, .. } => self.phase.replace(*phase) != Some(*phase),
-            _ => false,
+    fn may_wait(&self, body: &Body) -> bool {
+        let quiet = match body {
+            Body::About { op, .. } => !matches!(op, Op::UnpackLayer { .. } | Op::Image(_)),
+            Body::Begin { .. }
+            | Body::Planned { .. }
+            | Body::Call { .. }
+            | Body::Observed { .. }
+            | Body::Done { .. }
+            | Body::Life { .. } => true,
+            Body::Failed { .. } | Body::Undoing { .. } | Body::Undone { .. } | Body::End { .. } => false,
         };
-        let quiet = matches!(
-            body,
-            Body::About { .. } | Body::Call { .. } | Body::Observed { .. } | Body::Done { .. }
-        );
-        self.by_phase && quiet && !begins && self.held.len() < HELD
+        self.put_off && quiet
+    }
+
+    fn line(&mut self, event: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer(Pieces(&mut self.lines), event)?;
+        self.lines.push(b'\n');
+        Ok(())
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        for event in std::mem::take(&mut self.events) {
+            self.line(&event)?;
+        }
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        self.out.write_all(&self.lines)?;
+        self.lines.clear();
+        self.out.flush()
     }
 }
 
 impl<W: Write> EventSink for RecordingWriter<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
-        let waits = self.may_wait(&event.body);
-        self.line(event, waits)
+        match self.put_off {
+            true => self.take(event.clone()),
+            false => {
+                self.line(event)?;
+                self.write()
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event) -> io::Result<()> {
+        let waits = self.may_wait(&event.body) && self.events.len() < PUT_OFF;
+        self.events.push(event);
+        if waits { Ok(()) } else { self.write() }
     }
 
     fn relayed(&mut self, event: &Relayed<'_>) -> io::Result<()> {
-        let waits = self.by_phase && self.held.len() < HELD;
-        self.line(event, waits)
-    }
-}
-
-impl<W: Write> RecordingWriter<W> {
-    fn line(&mut self, event: &impl Serialize, waits: bool) -> io::Result<()> {
-        serde_json::to_writer(Pieces(&mut self.held), event)?;
-        self.held.push(b'\n');
-        if waits {
-            return Ok(());
+        for event in std::mem::take(&mut self.events) {
+            self.line(&event)?;
         }
-        self.out.write_all(&self.held)?;
-        self.held.clear();
-        self.out.flush()
+        self.line(event)?;
+        if self.put_off && self.lines.len() < HELD { Ok(()) } else { self.write() }
+    }
+
+    fn idle(&mut self) -> io::Result<()> {
+        self.write()
     }
 }
 

@@ -71,33 +71,28 @@ impl std::io::Write for Writes {
 }
 
 #[test]
-fn a_phase_is_written_together_and_trouble_at_once() {
-    let about = |phase: Phase| {
-        let op = Op::ReadHostKernel;
-        Body::About { step: step("a"), phase, actor: Actor::Runtime, op }
-    };
+fn what_is_put_off_is_written_when_there_is_time_and_trouble_at_once() {
+    let about = |op| Body::About { step: step("a"), phase: Phase::Image, actor: Actor::Runtime, op };
+    let quick = || about(Op::ReadHostKernel);
+    let unpacks = |op: &Op| matches!(op, Op::UnpackLayer { .. });
+    let long = about(crate::narrate::samples::all().into_iter().find(unpacks).unwrap());
     let done = || Body::Done { step: step("a"), micros: 0, unchanged: false, filled: Default::default() };
     let failed = Body::Failed { step: step("a"), failure: Failure::new("x", None) };
-    let mut held = RecordingWriter::new(Writes::default()).by_phase();
+    let mut late = RecordingWriter::new(Writes::default()).put_off();
     let mut plain = RecordingWriter::new(Writes::default());
-    let events = [
-        about(Phase::Image),
-        done(),
-        about(Phase::Image),
-        done(),
-        about(Phase::Union),
-        done(),
-        about(Phase::Union),
-        failed,
-        Body::End { status: 1 },
-    ];
-    for body in events {
+    let events =
+        [quick(), done(), long, done(), quick(), done(), quick(), failed, quick(), Body::End { status: 1 }];
+    for (n, body) in events.into_iter().enumerate() {
         let event = Event { seq: 0, at: 0, body };
-        held.event(&event).unwrap();
         plain.event(&event).unwrap();
+        late.take(event).unwrap();
+        if n == 4 {
+            late.idle().unwrap();
+            late.idle().unwrap();
+        }
     }
-    assert_eq!(held.into_inner().0, [1, 4, 3, 1]);
-    assert_eq!(plain.into_inner().0, [1; 9]);
+    assert_eq!(late.into_inner().0, [3, 2, 3, 2]);
+    assert_eq!(plain.into_inner().0, [1; 10]);
 }
 
 #[test]

@@ -223,7 +223,7 @@ impl LinuxKernel {
     ) -> Result<Applied, StepFailure> {
         let mut about = None;
         loop {
-            self.attend()?;
+            self.attend(life)?;
             let child = self.child.as_mut().ok_or_else(no_init)?;
             // What is said of steps that init ran ahead with is only written down.
             let answer = match self.ahead {
@@ -279,9 +279,12 @@ impl LinuxKernel {
     /// Once its filter asks, init cannot go on without an answer: it gets one, at
     /// least until it says something. Where it runs ahead, what it said may be much,
     /// and it waits for nothing meanwhile.
-    fn attend(&mut self) -> Result<(), StepFailure> {
+    fn attend(&mut self, life: OnLife<'_>) -> Result<(), StepFailure> {
         // What came with messages that are still to be read.
         self.take_over()?;
+        if self.child.as_ref().is_some_and(|c| !c.channel.has_message()) {
+            life.idle();
+        }
         let (Some(watcher), Some(child)) = (&mut self.watcher, &self.child) else { return Ok(()) };
         loop {
             watcher.serve(&mut |_| {})?;

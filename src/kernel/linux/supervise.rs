@@ -153,6 +153,7 @@ pub fn run(
             watcher.fds(&mut fds);
             patience = watcher.patience().and_then(|p| rustix::event::Timespec::try_from(p).ok());
         }
+        life.idle();
         match poll(&mut fds, patience.as_ref()) {
             Ok(_) | Err(Io::INTR) => {}
             Err(e) => return Err(Failure::new("wait for the command", Some(e.into()))),
