@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
+use super::cgroup::Group;
 use super::cx::Cx;
 use super::init::Init;
 use super::life::{Watched, Watcher};
@@ -33,7 +34,7 @@ pub struct LinuxKernel {
     /// The writable layer.
     upper: String,
     /// The container's cgroups, where somebody watches.
-    groups: Vec<String>,
+    groups: Vec<Group>,
     /// Init goes through its steps also while it is watched.
     ahead: bool,
     /// The next of init's steps that is asked for.
@@ -276,6 +277,15 @@ impl LinuxKernel {
         Ok(())
     }
 
+    /// Once the listener is there init soon waits for an answer. While it has other
+    /// things to do, what takes long is made ready.
+    fn prepare_to_watch(&mut self) -> Result<(), StepFailure> {
+        if !self.ahead || self.watcher.is_some() || !self.watched.is_wanted() {
+            return Ok(());
+        }
+        Ok(self.watched.prepare()?)
+    }
+
     /// Once its filter asks, init cannot go on without an answer: it gets one, at
     /// least until it says something. Where it runs ahead, what it said may be much,
     /// and it waits for nothing meanwhile.
@@ -284,6 +294,7 @@ impl LinuxKernel {
         self.take_over()?;
         if self.child.as_ref().is_some_and(|c| !c.channel.has_message()) {
             life.idle();
+            self.prepare_to_watch()?;
         }
         let (Some(watcher), Some(child)) = (&mut self.watcher, &self.child) else { return Ok(()) };
         loop {
@@ -414,10 +425,8 @@ impl Kernel for LinuxKernel {
                 self.layers.clone_from(lower);
                 self.upper.clone_from(upper);
             }
-            if let Op::CreateCgroup { path, .. } = &step.op
-                && watch != Watch::Off
-            {
-                self.groups.push(path.clone());
+            if watch != Watch::Off {
+                self.groups.extend(Group::of(&step.op));
             }
             if step.actor != Actor::Init {
                 continue;

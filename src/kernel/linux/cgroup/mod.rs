@@ -12,7 +12,7 @@ mod remove;
 mod usage;
 
 pub use freeze::{Frozen, freeze, thaw};
-pub use usage::{totals, usage};
+pub use usage::{Group, totals, usage};
 
 use crate::kernel::Failure;
 use crate::kernel::linux::cx::Cx;

@@ -1,6 +1,8 @@
 //! How much was used: the counters of the container's cgroups.
 
 use crate::kernel::linux::evidence::text_of;
+use crate::plan::Op;
+use crate::plan::op::CgroupVersion;
 use crate::trace::{Fact, Kind, Value};
 
 /// Files of one number, cgroup v2 and v1, and what it counts.
@@ -27,25 +29,49 @@ const TOTALS: [&str; 6] = [
     "memory.oom_control",
 ];
 
+/// A cgroup whose counters are read.
+#[derive(Clone, Debug)]
+pub struct Group {
+    path: String,
+    /// Of version 1, where each controller has a tree of its own: which are here.
+    controllers: Option<Vec<String>>,
+}
+
+impl Group {
+    /// The one that an operation makes.
+    pub fn of(op: &Op) -> Option<Group> {
+        let Op::CreateCgroup { version, controllers, path } = op else { return None };
+        let controllers = (*version == CgroupVersion::V1).then(|| controllers.clone());
+        Some(Group { path: path.clone(), controllers })
+    }
+
+    fn may_have(&self, file: &str) -> bool {
+        let its = |c: &String| file.strip_prefix(c.as_str()).is_some_and(|rest| rest.starts_with('.'));
+        self.controllers.as_ref().is_none_or(|all| all.iter().any(its))
+    }
+}
+
 /// What the counters in these directories say now. A file that is not there gives
 /// no fact.
-pub fn usage(groups: &[String]) -> Vec<Fact> {
+pub fn usage(groups: &[Group]) -> Vec<Fact> {
     counters(groups, |_| true)
 }
 
 /// The same of a container that has ended: what it used in all, and at most.
-pub fn totals(groups: &[String]) -> Vec<Fact> {
+pub fn totals(groups: &[Group]) -> Vec<Fact> {
     counters(groups, |file| TOTALS.contains(&file))
 }
 
-fn counters(groups: &[String], wanted: impl Fn(&str) -> bool) -> Vec<Fact> {
+fn counters(groups: &[Group], wanted: impl Fn(&str) -> bool) -> Vec<Fact> {
     let mut facts = Vec::new();
     for group in groups {
         let mut add = |file: &str, key: String, value: Value| {
-            let source = Value::Text(format!("{group}/{file}"));
+            let source = Value::Text(format!("{}/{file}", group.path));
             facts.push(Fact { source, key, value });
         };
-        let read = |file: &str| text_of(&format!("{group}/{file}")).ok();
+        let path = &group.path;
+        let read = |file: &str| text_of(&format!("{path}/{file}")).ok();
+        let wanted = |file: &str| wanted(file) && group.may_have(file);
         for (file, kind) in NUMBERS.into_iter().filter(|(file, _)| wanted(file)) {
             if let Some(text) = read(file) {
                 add(file, file.to_owned(), Value::volatile(kind, text.trim()));
@@ -76,8 +102,10 @@ mod tests {
         write("memory.peak", "4096\n");
         write("cpu.stat", "usage_usec 17\nuser_usec 9\n");
         write("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
-        let group = dir.path().to_string_lossy().into_owned();
-        let told: Vec<_> = usage(&[group]).into_iter().map(|f| (f.key, f.value.text())).collect();
+        let path = dir.path().to_string_lossy().into_owned();
+        let group = Group { path, controllers: None };
+        let told: Vec<_> =
+            usage(std::slice::from_ref(&group)).into_iter().map(|f| (f.key, f.value.text())).collect();
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         assert_eq!(
             told,
@@ -87,10 +115,11 @@ mod tests {
                 pair("memory.oom_control oom_kill", "2")
             ]
         );
-        assert!(usage(&["/no/such".to_owned()]).is_empty());
+        assert!(usage(&[Group { path: "/no/such".to_owned(), controllers: None }]).is_empty());
         write("memory.current", "8192\n");
-        let group = dir.path().to_string_lossy().into_owned();
         assert_eq!(usage(std::slice::from_ref(&group)).len(), 4);
-        assert_eq!(totals(&[group]).len(), 3);
+        assert_eq!(totals(std::slice::from_ref(&group)).len(), 3);
+        let memory = Group { controllers: Some(vec!["memory".to_owned()]), ..group };
+        assert_eq!(totals(&[memory]).len(), 2);
     }
 }

@@ -89,6 +89,12 @@ impl Fan {
         self.fd
     }
 
+    /// Drops what has happened since.
+    pub fn drop_all(&self) {
+        let mut buffer = [0; 4 << 10];
+        while rustix::io::read(&self.fd, &mut buffer).is_ok_and(|n| n > 0) {}
+    }
+
     /// What has happened since; the flag says that some of it was lost.
     pub fn read(&mut self) -> (Vec<Changed>, bool) {
         let (mut all, mut lost) = (Vec::new(), false);

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::kernel::linux::evidence::text_of;
 use crate::plan::op::CgroupVersion;
 use crate::plan::{Op, Plan};
 use crate::trace::{Kind, Value};
@@ -52,13 +53,13 @@ impl Oom {
             CgroupVersion::V2 => "memory.max",
             CgroupVersion::V1 => "memory.limit_in_bytes",
         };
-        let text = std::fs::read_to_string(self.dir.join(name)).ok()?;
+        let text = text_of(&self.dir.join(name).to_string_lossy()).ok()?;
         // Without a limit version 1 shows the largest number of pages.
         text.trim().parse().ok().filter(|n| *n < 1 << 62)
     }
 }
 
 fn count(file: &Path) -> Option<u64> {
-    let text = std::fs::read_to_string(file).ok()?;
+    let text = text_of(&file.to_string_lossy()).ok()?;
     text.lines().find_map(|l| l.strip_prefix("oom_kill ")?.trim().parse().ok())
 }

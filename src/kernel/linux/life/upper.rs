@@ -142,7 +142,7 @@ impl Layers {
             }
             let merges = below.as_ref().is_some_and(|b| b.what == FileType::Directory);
             // A new directory is marked opaque too: there is nothing below it to hide.
-            let opaque = attribute(&fd, "opaque").is_some_and(|v| v.first() == Some(&b'y'));
+            let opaque = merges && attribute(&fd, "opaque").is_some_and(|v| v.first() == Some(&b'y'));
             let role = match (merges, opaque) {
                 (true, true) => Role::Opaque,
                 (true, false) => Role::Copy,

@@ -47,6 +47,16 @@ pub struct Watched {
     upper: String,
     below: Vec<(PathBuf, Supplier)>,
     oom: Option<Oom>,
+    sources: Option<Sources>,
+}
+
+/// Where a watcher has its knowledge from. Where the second or the third is not to be
+/// had the rest is told all the same, and the summary says what was not seen.
+#[derive(Debug)]
+struct Sources {
+    layers: Layers,
+    fan: Option<Fan>,
+    connector: Option<Connector>,
 }
 
 impl Watched {
@@ -61,6 +71,21 @@ impl Watched {
         let below = suppliers(plan).into_iter();
         watched.below = below.map(|(dir, supplier)| (PathBuf::from(dir), supplier)).collect();
         watched
+    }
+
+    /// Whether there is a container to watch.
+    pub fn is_wanted(&self) -> bool {
+        !self.upper.is_empty() && self.sources.is_none()
+    }
+
+    /// Opens what tells of it. What it hears before there is a watcher is dropped.
+    pub fn prepare(&mut self) -> Result<(), Failure> {
+        if self.sources.is_none() {
+            let layers = Layers::open(&self.upper, std::mem::take(&mut self.below))?;
+            let fan = Fan::new(layers.upper()).ok();
+            self.sources = Some(Sources { layers, fan, connector: Connector::new().ok() });
+        }
+        Ok(())
     }
 }
 
@@ -93,16 +118,19 @@ impl Watcher {
     pub fn new(
         listener: OwnedFd,
         init: i32,
-        watched: Watched,
+        mut watched: Watched,
         watch: Watch,
         unattended: bool,
         rec: &mut Recorder,
     ) -> Result<Self, Failure> {
-        let mut layers = Layers::open(&watched.upper, watched.below)?;
-        // Where one of the two is not to be had the rest is told all the same, and the
-        // summary says what was not seen.
-        let fan = Fan::new(layers.upper()).ok();
-        let connector = connector(rec);
+        watched.prepare()?;
+        let Some(Sources { mut layers, fan, connector }) = watched.sources else {
+            return Err(Failure::new("watch the container", None));
+        };
+        let connector = connector.or_else(|| from_elsewhere(rec));
+        if let Some(fan) = &fan {
+            fan.drop_all();
+        }
         let mut ledger = Ledger::new(watch);
         ledger.before(layers.all());
         Ok(Watcher {
@@ -440,18 +468,15 @@ impl Drop for Watcher {
 }
 
 fn told_of_oom(oom: &mut Oom, process: Option<crate::trace::Process>, hear: &mut dyn Hear) {
-    let limit = oom.limit();
     if let Some((source, kills)) = oom.grown() {
+        let limit = oom.limit();
         hear.tell(Life::OomKilled { process, limit, source, kills });
     }
 }
 
 /// The connector speaks only to the first network namespace. When glassbox itself
 /// is in another one, it is asked from where one of those is that started it.
-fn connector(rec: &mut Recorder) -> Option<Connector> {
-    if let Ok(connector) = Connector::new() {
-        return Some(connector);
-    }
+fn from_elsewhere(rec: &mut Recorder) -> Option<Connector> {
     let path = |pid: i32| format!("/proc/{pid}/ns/net");
     let own = std::process::id() as i32;
     let here = std::fs::read_link(path(own)).ok()?;
