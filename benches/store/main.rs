@@ -70,11 +70,12 @@ fn fill(store: &Store, count: usize) -> Result<()> {
         blobs.push((name.clone(), path));
         Ok(name)
     };
-    let base = blob(&[0; 1024])?;
+    let common = layer("base")?;
+    let base = blob(&common)?;
     let mut images = Vec::with_capacity(count);
     for n in 0..count {
-        let text = [format!("layer {n}").as_bytes(), &[0; 1024]].concat();
-        let own = blob(&text)?;
+        let tar = layer(&format!("layer {n}"))?;
+        let own = blob(&tar)?;
         let config = serde_json::json!({
             "created": format!("2026-01-01T00:{:02}:{:02}Z", n / 60 % 60, n % 60),
             "architecture": "amd64", "os": "linux",
@@ -89,8 +90,8 @@ fn fill(store: &Store, count: usize) -> Result<()> {
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
             "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": id, "size": config.len()},
             "layers": [
-                {"mediaType": media_type, "digest": base, "size": 1024},
-                {"mediaType": media_type, "digest": own, "size": text.len()},
+                {"mediaType": media_type, "digest": base, "size": common.len()},
+                {"mediaType": media_type, "digest": own, "size": tar.len()},
             ],
         });
         images.push(NewImage {
@@ -102,4 +103,14 @@ fn fill(store: &Store, count: usize) -> Result<()> {
     }
     store.add(&blobs, &[], &images)?;
     Ok(())
+}
+
+/// A layer of one file.
+fn layer(text: &str) -> Result<Vec<u8>> {
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_ustar();
+    header.set_size(text.len() as u64);
+    header.set_mode(0o644);
+    tar.append_data(&mut header, "file", text.as_bytes())?;
+    Ok(tar.into_inner()?)
 }
