@@ -53,6 +53,24 @@ fn the_requests_are_the_evidence() {
 }
 
 #[test]
+fn the_plan_of_a_pull_is_what_is_done_and_fetches_no_layer() {
+    let sandbox = Sandbox::plain();
+    let fake = Fake::start();
+    fake.image("app", "v1", &small(100_000));
+    let name = format!("{}/app:v1", fake.host);
+    let planned = sandbox.glassbox(&["--lang", "en", "plan", "pull", "--format", "json", &name]).expect(0);
+    let plan: serde_json::Value = serde_json::from_str(&planned.out).unwrap();
+    let ids: Vec<&str> =
+        plan["steps"].as_array().unwrap().iter().filter_map(|step| step["id"].as_str()).collect();
+    assert_eq!(ids, STEPS);
+    let table = sandbox.glassbox(&["--lang", "en", "plan", "pull", &name]).expect(0).out;
+    assert!(STEPS.iter().all(|step| table.contains(step)), "{table}");
+    assert!(!sandbox.store().exists(), "nothing is made");
+    let unknown = sandbox.glassbox(&["plan", "pull", &format!("{}/none:v1", fake.host)]).expect(1).err;
+    assert!(unknown.contains("manifest v1 of none"), "{unknown}");
+}
+
+#[test]
 #[ignore = "root"]
 fn a_pull_that_fails_or_is_killed_at_any_step_leaves_nothing() {
     let sandbox = Sandbox::plain();
