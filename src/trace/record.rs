@@ -68,10 +68,13 @@ impl<W: Write> RecordingWriter<W> {
         Ok(())
     }
 
+    /// Makes lines of the events that are put off.
+    fn catch_up(&mut self) -> io::Result<()> {
+        std::mem::take(&mut self.events).iter().try_for_each(|event| self.line(event))
+    }
+
     fn write(&mut self) -> io::Result<()> {
-        for event in std::mem::take(&mut self.events) {
-            self.line(&event)?;
-        }
+        self.catch_up()?;
         if self.lines.is_empty() {
             return Ok(());
         }
@@ -99,9 +102,7 @@ impl<W: Write> EventSink for RecordingWriter<W> {
     }
 
     fn relayed(&mut self, event: &Relayed<'_>) -> io::Result<()> {
-        for event in std::mem::take(&mut self.events) {
-            self.line(&event)?;
-        }
+        self.catch_up()?;
         self.line(event)?;
         if self.put_off && self.lines.len() < HELD { Ok(()) } else { self.write() }
     }
