@@ -1,6 +1,7 @@
 //! A run on the real kernel: image, specification, plan, receipt, and the drive.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -23,6 +24,10 @@ use crate::plan::op::Slot;
 use crate::plan::{Op, Plan, Step};
 use crate::spec::build::{self, Inputs};
 use crate::spec::{Dirs, Network, RunRequest, RunSpec};
+
+/// How long the kernel may need for the links of a network namespace that ended;
+/// after it the step that makes the link says that there is one.
+const TAKEN_APART: Duration = Duration::from_secs(10);
 
 /// Everything decided about a run before anything of it is done.
 pub struct Prepared {
@@ -136,6 +141,9 @@ pub fn run(
         crate::plan::run::tell_life(&mut plan);
     }
     watching.check(&plan)?;
+    if context.deterministic {
+        wait_for_link(&plan);
+    }
     let record = record(&spec, args, request)?;
     let dir = &spec.dirs.container;
     let _signals = signals::hold();
@@ -157,6 +165,21 @@ pub fn run(
     // A second Ctrl-C asked for what is done now.
     signals::take_all();
     finished.and(watching.end()).map(|()| outcome)
+}
+
+/// Waits until the link that the plan makes is free. A deterministic run has the
+/// name of the one before it, and the kernel takes that one's link apart a moment
+/// after its last process.
+fn wait_for_link(plan: &Plan) {
+    let made = |step: &Step| match &step.op {
+        Op::CreateVeth { host, .. } => Some(host.clone()),
+        _ => None,
+    };
+    let Some(link) = plan.steps.iter().find_map(made) else { return };
+    let deadline = Instant::now() + TAKEN_APART;
+    while nix::net::if_::if_nametoindex(link.as_str()).is_ok() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn drive(
