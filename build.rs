@@ -20,9 +20,11 @@ mod capabilities;
 mod numbers;
 #[path = "src/kernel/linux/seccomp/profile.rs"]
 mod profile;
+#[path = "src/kernel/linux/seccomp/tally.rs"]
+mod tally;
 
 fn main() {
-    for file in ["asking.rs", "assemble.rs", "numbers.rs", "numbers.tbl", "profile.rs"] {
+    for file in ["asking.rs", "assemble.rs", "numbers.rs", "numbers.tbl", "profile.rs", "tally.rs"] {
         println!("cargo::rerun-if-changed=src/kernel/linux/seccomp/{file}");
     }
     println!("cargo::rerun-if-changed=src/spec/capabilities.rs");
@@ -49,11 +51,30 @@ fn main() {
         }
         text += "];\n";
     }
+    let counts = machine.map(|m| tally::tally(m, Some(&caps)));
+    let _ = writeln!(text, "const BUILT_TALLY: Option<Tally> = {counts:?};");
+    let (names, ends) = machine.map(names_by_number).unwrap_or_default();
+    let _ = writeln!(text, "const NAMES: &str = {names:?};\nstatic NAME_ENDS: &[u16] = &{ends:?};");
     let Some(out) = env::var_os("OUT_DIR") else { panic!("cargo sets OUT_DIR") };
     let file = Path::new(&out).join("seccomp.rs");
     if let Err(e) = std::fs::write(&file, text) {
         panic!("write {}: {e}", file.display());
     }
+}
+
+/// All names one after the other, and where that of each number ends: a table of
+/// strings would have to be relocated at each start.
+fn names_by_number(machine: numbers::Machine) -> (String, Vec<u16>) {
+    let mut calls: Vec<_> = numbers::numbers(machine.abis()[0].1[0]).collect();
+    calls.sort_by_key(|(_, n)| *n);
+    let (mut names, mut ends) = (String::new(), Vec::new());
+    for (name, n) in calls {
+        // What no call has is empty.
+        ends.resize(n as usize, names.len() as u16);
+        names += name;
+        ends.push(names.len() as u16);
+    }
+    (names, ends)
 }
 
 /// Every run starts a process, and loading libgcc_s.so is a sixth of what its

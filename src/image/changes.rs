@@ -53,7 +53,7 @@ pub fn changes(upper: &Path, lower: &[PathBuf]) -> Result<Vec<Change>, ImageErro
         // Everything below an opaque directory is hidden; names that are not
         // written anew are gone.
         let own = read_dir(&dir)?;
-        if is_opaque(&dir) {
+        if !below.is_empty() && is_opaque(&dir) {
             for name in merged_names(&below)?.into_keys().filter(|n| !own.contains_key(n)) {
                 all.push(Change { path: at.join(name), kind: ChangeKind::Deleted });
             }
@@ -110,14 +110,15 @@ fn read_dir(dir: &Path) -> Result<BTreeMap<OsString, Metadata>, ImageError> {
 
 /// The topmost file of this name in the layers below, unless it is hidden.
 fn find_below(below: &[PathBuf], name: &OsString) -> Result<Option<Metadata>, ImageError> {
-    for dir in below {
+    for (n, dir) in below.iter().enumerate() {
         match dir.join(name).symlink_metadata() {
             Ok(meta) if is_whiteout(&meta) => return Ok(None),
             Ok(meta) => return Ok(Some(meta)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(ImageError::io("stat", dir.join(name), e)),
         }
-        if is_opaque(dir) {
+        // Of the lowest it does not matter what it would hide.
+        if n + 1 < below.len() && is_opaque(dir) {
             return Ok(None);
         }
     }
@@ -127,7 +128,7 @@ fn find_below(below: &[PathBuf], name: &OsString) -> Result<Option<Metadata>, Im
 /// The directories of this name that the union shows merged.
 fn dirs_below(below: &[PathBuf], name: &OsString) -> Result<Vec<PathBuf>, ImageError> {
     let mut dirs = Vec::new();
-    for dir in below {
+    for (n, dir) in below.iter().enumerate() {
         let path = dir.join(name);
         match path.symlink_metadata() {
             Ok(meta) if meta.is_dir() => dirs.push(path.clone()),
@@ -136,7 +137,7 @@ fn dirs_below(below: &[PathBuf], name: &OsString) -> Result<Vec<PathBuf>, ImageE
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(ImageError::io("stat", path, e)),
         }
-        if is_opaque(&path) || is_opaque(dir) {
+        if n + 1 < below.len() && (is_opaque(&path) || is_opaque(dir)) {
             break;
         }
     }

@@ -2,6 +2,7 @@
 
 use super::files;
 use crate::kernel::linux::cx::Cx;
+use crate::kernel::linux::evidence::text_of;
 use crate::kernel::{Errno, Failure};
 use crate::trace::{Fact, Kind, Value};
 
@@ -36,7 +37,7 @@ pub(super) fn join(cx: &mut Cx, files: &[String]) -> Result<bool, Failure> {
 pub(super) fn evidence(cx: &Cx) -> Vec<Fact> {
     let Some(pid) = cx.init_pid() else { return Vec::new() };
     let path = format!("/proc/{pid}/cgroup");
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let text = text_of(&path).unwrap_or_default();
     let lines = text.lines().filter_map(|line| {
         // hierarchy-id:controllers:path, cgroups(7).
         let mut parts = line.splitn(3, ':').skip(1);

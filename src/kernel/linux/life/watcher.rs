@@ -21,7 +21,7 @@ use crate::kernel::ledger::{self, Ledger, Role, Standing};
 use crate::kernel::linux::calls::fd_value;
 use crate::kernel::linux::init::signal_name;
 use crate::kernel::linux::recorder::{Recorder, zero};
-use crate::kernel::linux::seccomp::{self, asking::Names, profile};
+use crate::kernel::linux::seccomp::{self, names::Names, profile};
 use crate::kernel::suppliers::suppliers;
 use crate::kernel::{Errno, Failure, Hear, OnLife, Watch};
 use crate::plan::{Op, Plan};

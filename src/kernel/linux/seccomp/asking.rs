@@ -5,7 +5,7 @@
 //! a refusal is stricter than a question.
 
 use super::assemble::{Insn, Verdict, program, ranges};
-use super::numbers::{Abi, Machine, X32_BIT, numbers};
+use super::numbers::{Abi, Machine, numbers};
 
 const EPERM: u32 = 1;
 
@@ -60,42 +60,6 @@ pub fn told(name: &str) -> Option<Told> {
         _ => return None,
     };
     Some(Told { paths, when })
-}
-
-/// Names of calls by number, for each architecture and numbering that was met.
-#[derive(Debug)]
-pub struct Names {
-    machine: Machine,
-    known: Vec<(Abi, Vec<Option<&'static str>>)>,
-}
-
-impl Names {
-    /// Those of this machine.
-    pub fn new(machine: Machine) -> Self {
-        Names { machine, known: Vec::new() }
-    }
-
-    /// The name of a call, as the kernel gives its architecture and number.
-    pub fn get(&mut self, arch: u32, number: u32) -> Option<&'static str> {
-        let (_, abis) = self.machine.abis().iter().find(|(audit, _)| *audit == arch)?;
-        let x32 = abis.contains(&Abi::X32) && number & X32_BIT != 0;
-        let abi = if x32 { Abi::X32 } else { abis[0] };
-        if !self.known.iter().any(|(known, _)| *known == abi) {
-            let mut names = Vec::new();
-            for (name, n) in numbers(abi) {
-                names.resize(names.len().max(n as usize + 1), None);
-                names[n as usize] = Some(name);
-            }
-            self.known.push((abi, names));
-        }
-        let (_, names) = self.known.iter().find(|(known, _)| *known == abi)?;
-        *names.get((number & !X32_BIT) as usize)?
-    }
-
-    /// The name of a call of the machine's own architecture.
-    pub fn native(&mut self, number: u32) -> Option<&'static str> {
-        self.get(self.machine.abis()[0].0, number)
-    }
 }
 
 /// The filter for a container whose profile lets these capabilities' calls pass;

@@ -3,16 +3,19 @@
 
 pub mod asking;
 pub mod assemble;
+pub mod names;
 pub mod numbers;
 pub mod profile;
+pub mod tally;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 use std::os::fd::{FromRawFd, OwnedFd};
 
-use assemble::{Insn, Verdict, assemble, relevant, verdicts};
+use assemble::{Insn, assemble, relevant};
 use numbers::Machine;
+use tally::{Tally, tally};
 
 use crate::kernel::linux::recorder::Recorder;
 use crate::kernel::{Errno, Failure};
@@ -20,7 +23,9 @@ use crate::plan::op::SeccompProfile;
 use crate::trace::{Fact, Kind, Value};
 
 // BUILT_FOR: capabilities that the built filter is for, those that matter only.
-// BUILT: the filter. BUILT_ASKING: the one that asks. All are empty where the architecture has none.
+// BUILT: the filter. BUILT_ASKING: the one that asks. BUILT_TALLY: what they are to say of
+// themselves. NAMES: the names of this architecture's calls by number, each up to its number's
+// NAME_ENDS. All are empty where the architecture has none.
 include!(concat!(env!("OUT_DIR"), "/seccomp.rs"));
 
 /// Loads the filter into the calling thread, for good. Needs CAP_SYS_ADMIN or no_new_privs.
@@ -153,27 +158,21 @@ pub fn describe(profile: &SeccompProfile, told: bool) -> Vec<Fact> {
     let fact =
         |key: &str, n: i64| Fact { source: "the filter".into(), key: key.to_owned(), value: Value::Int(n) };
     let caps = capabilities(profile);
-    let native = machine.abis()[0].1[0];
     let Ok(program) = (if told { asking_program(profile) } else { program(profile) }) else {
         return Vec::new();
     };
-    let length = program.len();
-    let mut facts = vec![fact("instructions", length as i64)];
-    let known = numbers::numbers(native).count() as i64;
-    let (mut free, mut bound) = (known, 0);
-    if let Some(caps) = &caps {
-        let verdicts = verdicts(machine, native, caps);
-        let count = |of: fn(&Verdict) -> bool| verdicts.iter().filter(|(_, v)| of(v)).count() as i64;
-        (free, bound) = (count(|v| *v == Verdict::Allow), count(|v| matches!(v, Verdict::If(_))));
-    }
-    facts.extend([
-        fact("calls allowed", free),
-        fact("calls allowed with some arguments", bound),
-        fact("calls refused", known - free - bound),
-    ]);
+    let counts = match BUILT_TALLY {
+        Some(counts) if caps.as_deref() == Some(BUILT_FOR) => counts,
+        _ => tally(machine, caps.as_deref()),
+    };
+    let mut facts = vec![
+        fact("instructions", program.len() as i64),
+        fact("calls allowed", counts.free),
+        fact("calls allowed with some arguments", counts.bound),
+        fact("calls refused", counts.refused),
+    ];
     if told {
-        let asked = numbers::numbers(native).filter(|(name, _)| asking::told(name).is_some()).count();
-        facts.push(fact("calls that glassbox is asked about", asked as i64));
+        facts.push(fact("calls that glassbox is asked about", counts.asked));
     }
     facts
 }

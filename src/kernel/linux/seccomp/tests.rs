@@ -1,6 +1,8 @@
 #![cfg(test)]
 
-use super::assemble::{ANY_BIT, AT_LEAST, EQUAL, JUMP, LOAD, RET_ALLOW, RET_ERRNO, RET_KILL_THREAD, RETURN};
+use super::assemble::{
+    ANY_BIT, AT_LEAST, EQUAL, JUMP, LOAD, RET_ALLOW, RET_ERRNO, RET_KILL_THREAD, RETURN, Verdict, verdicts,
+};
 use super::numbers::{Abi, X32_BIT, numbers};
 use super::profile::{ALWAYS, NOT_THERE, ON_ARM, ON_X86, WITH_CAPABILITY};
 use super::*;
@@ -241,11 +243,28 @@ fn what_is_told_of_the_filter() {
     assert!((280..340).contains(&free), "{free}");
 }
 
+#[test]
+fn the_built_tables_are_those_that_would_be_made() {
+    let machine = machine().unwrap();
+    assert_eq!(BUILT_TALLY, Some(tally::tally(machine, Some(BUILT_FOR))));
+    let (audit, abis) = machine.abis()[0];
+    let mut names = names::Names::new(machine);
+    let newest = numbers::numbers(abis[0]).map(|(_, n)| n).max().unwrap();
+    for n in 0..=newest + 2 {
+        let name = names.get(audit, n);
+        match name {
+            Some(name) => assert!(numbers::numbers(abis[0]).any(|call| call == (name, n)), "{name} {n}"),
+            None => assert!(numbers::numbers(abis[0]).all(|(_, m)| m != n), "{n}"),
+        }
+    }
+}
+
 /// A call that is only asked about is one that every container may make: it is let
 /// go on without a look at the profile.
 #[test]
 fn what_is_asked_about_is_allowed_to_all() {
-    use super::asking::{Names, told};
+    use super::asking::told;
+    use super::names::Names;
     for machine in [Machine::X86_64, Machine::Aarch64] {
         for abi in machine.abis().iter().flat_map(|(_, abis)| abis.iter()) {
             let allowed: Vec<u32> = verdicts(machine, *abi, &[])
