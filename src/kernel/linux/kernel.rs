@@ -138,17 +138,20 @@ impl LinuxKernel {
                 drop(theirs);
                 // Init has its own descriptor of it; the mount goes with the last.
                 self.state.detached = None;
-                let mut child = Child { pid, pidfd, channel: ours };
-                let prepared = self.rec.is_on().then(|| child.channel.receive::<Answer>());
-                self.child = Some(child);
-                match prepared {
-                    None => {}
-                    Some(Ok(Some(Answer::Done(applied)))) => self.rec.add(applied.calls),
-                    Some(Ok(_)) => return Err(self.init_died(None)),
-                    Some(Err(e)) => return Err(self.init_died(Some(e))),
-                }
+                self.child = Some(Child { pid, pidfd, channel: ours });
                 Ok(())
             }
+        }
+    }
+
+    /// The calls by which init made itself ready. Where nobody watches it does not
+    /// speak of them.
+    fn init_is_ready(&mut self) -> Result<Vec<Call>, Failure> {
+        let Some(child) = self.child.as_mut().filter(|_| self.rec.is_on()) else { return Ok(Vec::new()) };
+        match child.channel.receive::<Answer>() {
+            Ok(Some(Answer::Done(applied))) => Ok(applied.calls),
+            Ok(_) => Err(self.init_died(None)),
+            Err(e) => Err(self.init_died(Some(e))),
         }
     }
 
@@ -466,16 +469,22 @@ impl Kernel for LinuxKernel {
             _ => self.kill_init(),
         };
         let micros = if self.watch == Watch::Off { 0 } else { start.elapsed().as_micros() as u64 };
-        let calls = self.rec.take();
-        match done {
-            Ok(()) => {
-                let mut after =
-                    if self.watch == Watch::Off { Vec::new() } else { self.facts(&step.op, slots) };
-                if matches!(step.op, Op::Supervise { .. }) {
-                    after.extend(super::cgroup::totals(&self.groups));
-                }
-                Ok(Applied { before, calls, after, micros, ..Applied::default() })
+        let mut calls = self.rec.take();
+        let mut after = Vec::new();
+        let done = done.and_then(|()| {
+            if self.watch != Watch::Off {
+                after = self.facts(&step.op, slots);
             }
+            match &step.op {
+                Op::Supervise { .. } => after.extend(super::cgroup::totals(&self.groups)),
+                // Heard only now: init starts while its namespaces are read.
+                Op::Clone { .. } => calls.extend(self.init_is_ready()?),
+                _ => {}
+            }
+            Ok(())
+        });
+        match done {
+            Ok(()) => Ok(Applied { before, calls, after, micros, ..Applied::default() }),
             Err(failure) => Err(StepFailure {
                 step: None,
                 failure,

@@ -96,6 +96,9 @@ impl MountLine {
 
 /// mountinfo writes space, tab, newline and backslash as `\040` and the like.
 fn unescape(text: &str) -> String {
+    if !text.contains('\\') {
+        return text.to_owned();
+    }
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
