@@ -1,6 +1,7 @@
 //! Registries: Debian's `docker-registry` as the real one, and a server that
 //! answers what no honest registry does.
 
+mod bars;
 mod fake;
 mod hostile;
 pub mod images;
