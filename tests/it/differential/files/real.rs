@@ -1,7 +1,6 @@
 //! The calls on this host's kernel: straight from a thread that has a mount
 //! namespace and a working directory of its own, on a tmpfs that nobody else sees.
 
-use std::fs;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use glassbox::kernel::linux::mount_union;
@@ -30,7 +29,7 @@ impl Real {
             .expect("this test needs root");
         let none: Option<&str> = None;
         nix::mount::mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
-        nix::mount::mount(Some("tmpfs"), base, Some("tmpfs"), MsFlags::empty(), Some("mode=755")).unwrap();
+        tmpfs(base);
         let host_root = rfs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap();
         let style = linux::host::facts().unwrap().overlay;
         let mut real = Real { base: base.to_owned(), host_root, style, open: [None, None, None], user: ROOT };
@@ -39,17 +38,12 @@ impl Real {
         real
     }
 
-    /// An empty machine again.
+    /// An empty machine again. A link in a layer may have led a call out of it, to
+    /// the tmpfs itself: that is another one now.
     pub fn clear(&mut self) {
         self.to_host();
-        for entry in fs::read_dir(&self.base).unwrap() {
-            // A link in a layer may have led a call out of it.
-            let entry = entry.unwrap();
-            match entry.file_type().unwrap().is_dir() {
-                true => fs::remove_dir_all(entry.path()).unwrap(),
-                false => fs::remove_file(entry.path()).unwrap(),
-            }
-        }
+        nix::mount::umount2(self.base.as_str(), MntFlags::MNT_DETACH).unwrap();
+        tmpfs(&self.base);
         self.chroot("");
     }
 
@@ -75,6 +69,10 @@ impl Real {
         self.act_as(user);
         mode.is_ok_and(|m| matches!(kind(m), FileType::Fifo | FileType::Block))
     }
+}
+
+fn tmpfs(at: &str) {
+    nix::mount::mount(Some("tmpfs"), at, Some("tmpfs"), MsFlags::empty(), Some("mode=755")).unwrap();
 }
 
 fn kind(mode: u32) -> FileType {
