@@ -21,6 +21,11 @@ impl World {
         self.may_write_mount(old.dir)?;
         let node = self.lookup(ctx, old.dir.node, old_name)?;
         let attr = self.attr(node)?;
+        let target = match self.lookup(ctx, new.dir.node, new_name) {
+            Ok(target) => Some(target),
+            Err(Errno::ENOENT) => None,
+            Err(e) => return Err(e),
+        };
         let is_dir = attr.kind == FileType::Dir;
         if !is_dir && (old.slash || new.slash) {
             return Err(Errno::ENOTDIR);
@@ -28,11 +33,6 @@ impl World {
         if is_dir && self.is_below(new.dir.node, node) {
             return Err(Errno::EINVAL);
         }
-        let target = match self.lookup(ctx, new.dir.node, new_name) {
-            Ok(target) => Some(target),
-            Err(Errno::ENOENT) => None,
-            Err(e) => return Err(e),
-        };
         if let Some(target) = target {
             if self.is_below(old.dir.node, target) {
                 return Err(Errno::ENOTEMPTY);

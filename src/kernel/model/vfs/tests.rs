@@ -69,6 +69,11 @@ fn errors_are_those_of_linux() {
         ("rename to other fs", |w, c| w.rename(c, "/m/f", "/run/f"), Err(Errno::EXDEV)),
         ("rename dir to x/", |w, c| w.rename(c, "/m/p", "/m/new/"), Ok(())),
         ("rename onto a second name", |w, c| w.rename(c, "/m/f", "/m/hard"), Ok(())),
+        (
+            "rename file/ to a long name",
+            |w, c| w.rename(c, "/m/f/", &format!("/m/{}", "a".repeat(256))),
+            Err(Errno::ENAMETOOLONG),
+        ),
         ("symlink empty", |w, c| w.symlink(c, "", "/m/s"), Err(Errno::ENOENT)),
         ("symlink x/", |w, c| w.symlink(c, "a", "/m/s/"), Err(Errno::ENOENT)),
         ("link dir", |w, c| w.link(c, "/m/p", "/m/l"), Err(Errno::EPERM)),
