@@ -11,4 +11,5 @@ mod real;
 mod round_trip;
 mod sent;
 mod tls;
+mod token;
 mod told;

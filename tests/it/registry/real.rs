@@ -28,6 +28,17 @@ pub struct Setup {
     pub htpasswd: bool,
     /// Certificate and key, PEM.
     pub tls: Option<(String, String)>,
+    /// Wants a token.
+    pub tokens: Option<Tokens>,
+}
+
+/// Where its tokens come from, and who signs them.
+pub struct Tokens {
+    pub realm: String,
+    pub service: String,
+    pub issuer: String,
+    /// PEM.
+    pub certificate: String,
 }
 
 impl Registry {
@@ -56,6 +67,16 @@ impl Registry {
             config.push_str(&format!(
                 "auth: {{htpasswd: {{realm: test, path: {}}}}}\n",
                 place("htpasswd").display()
+            ));
+        }
+        if let Some(tokens) = &setup.tokens {
+            std::fs::write(place("signer.pem"), &tokens.certificate).unwrap();
+            config.push_str(&format!(
+                "auth: {{token: {{realm: \"{}\", service: \"{}\", issuer: \"{}\", rootcertbundle: {}}}}}\n",
+                tokens.realm,
+                tokens.service,
+                tokens.issuer,
+                place("signer.pem").display()
             ));
         }
         std::fs::write(place("config.yml"), config).unwrap();
