@@ -19,12 +19,14 @@ const ISSUER: &str = "the token service";
 /// ann, geheim: she may do everything. Who gives no name may pull.
 const ANN: &str = "Basic YW5uOmdlaGVpbQ==";
 
+/// Who asked, by its header, and for what.
+type Asked = (Option<String>, Vec<String>);
+
 struct Service {
     realm: String,
     /// Of the key that signs.
     certificate: String,
-    /// What was asked for, with who asked.
-    asked: Arc<Mutex<Vec<(Option<String>, Vec<String>)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 struct Signer {
@@ -75,7 +77,7 @@ impl Service {
     fn start() -> Service {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let realm = format!("http://{}/token", listener.local_addr().unwrap());
-        let asked: Arc<Mutex<Vec<_>>> = Arc::default();
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let signer = Signer::new();
         let certificate = signer.issuer.pem();
         let log = asked.clone();
@@ -97,12 +99,12 @@ impl Service {
     }
 
     /// What was asked for since the last time.
-    fn asked(&self) -> Vec<(Option<String>, Vec<String>)> {
+    fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut *self.asked.lock().unwrap())
     }
 }
 
-fn answer(stream: &TcpStream, signer: &Signer, log: &Mutex<Vec<(Option<String>, Vec<String>)>>) {
+fn answer(stream: &TcpStream, signer: &Signer, log: &Mutex<Vec<Asked>>) {
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     let Some(first) = lines.next() else { return };
     let basic = lines.take_while(|line| !line.is_empty()).find_map(|l| {
