@@ -1,6 +1,8 @@
 //! The layer stack: the image's read-only layers, the container's writable one
 //! that fills, and the union of them.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::fact;
@@ -54,6 +56,9 @@ pub struct Writable {
     /// What the container put there, in the order in which it did; sorted by
     /// path where it was read at the end only.
     pub entries: Vec<Entry>,
+    /// Of all entries: a container may make very many.
+    #[serde(skip)]
+    paths: HashSet<String>,
     /// What was found in it on disk at the end.
     pub summary: Option<LayerSummary>,
     /// It was removed with the container.
@@ -130,6 +135,7 @@ impl Layers {
                 if let Some(writable) = &mut self.writable {
                     writable.removed = true;
                     writable.entries.clear();
+                    writable.paths.clear();
                 }
                 self.union = None;
             }
@@ -171,10 +177,10 @@ impl Layers {
         let Some(writable) = &mut self.writable else { return };
         let bytes = change.bytes.filter(|_| what == What::Copied);
         let from = change.layer.as_ref().map(|l| l.digest.clone());
-        writable.entries.retain(|e| e.path != change.path);
+        writable.forget(&change.path);
         // What was made in this container and goes leaves nothing to hide.
         if what != What::Whiteout || from.is_some() {
-            writable.entries.push(Entry { path: change.path.clone(), what, bytes, from });
+            writable.put(Entry { path: change.path.clone(), what, bytes, from });
         }
     }
 
@@ -201,8 +207,8 @@ impl Layers {
                 "D" => What::Whiteout,
                 _ => continue,
             };
-            if !writable.entries.iter().any(|e| e.path == fact.key) {
-                writable.entries.push(Entry { path: fact.key.clone(), what, bytes: None, from: None });
+            if !writable.paths.contains(&fact.key) {
+                writable.put(Entry { path: fact.key.clone(), what, bytes: None, from: None });
             }
         }
     }
@@ -230,6 +236,17 @@ impl Layer {
 }
 
 impl Writable {
+    fn put(&mut self, entry: Entry) {
+        self.paths.insert(entry.path.clone());
+        self.entries.push(entry);
+    }
+
+    fn forget(&mut self, path: &str) {
+        if self.paths.remove(path) {
+            self.entries.retain(|e| e.path != path);
+        }
+    }
+
     /// Bytes copied up so far, as far as they are known.
     pub fn copied(&self) -> u64 {
         self.entries.iter().filter_map(|e| e.bytes).sum()
