@@ -131,6 +131,8 @@ fn manifests() {
         r#"{"architecture":"amd64","os":"linux","created":"2026-01-01T00:00:00Z","config":{"Env":["A=b"],"Volumes":{"/v":{}},"Labels":{"a":"b"}},"rootfs":{"type":"layers","diff_ids":["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]},"history":[{"created_by":"x","empty_layer":true}]}"#,
         r#"{"schemaVersion":1,"name":"x","fsLayers":[]}"#,
         "[1,-2,3.5e300,true,null,\"\\u00e9\"]",
+        // A number that is read and written as another one, unless care is taken.
+        r#"{"schemaVersion":2,"history":[88800000000000000000000000000000000000000000000000000000000000000000000000000010248191152060862007]}"#,
     ];
     run(&seeds.map(|s| s.as_bytes().to_vec()), 6000, manifest);
 }
