@@ -375,3 +375,97 @@ fn a_removal_is_told_and_can_fail() {
     }
     assert!(sandbox.host().containers.is_empty());
 }
+
+/// In and out of a hold: what is held is said, nothing is changed by then, and what
+/// the call then does is seen.
+fn held_before_a_copy_up(sandbox: &Sandbox, kernel: &str) {
+    let terminal = Terminal::open(sandbox, WIDE);
+    let state = terminal.state();
+    let begin = || {
+        let command = "run --rm --network none --step box sh -c 'echo more >> /etc/motd; cat /etc/motd'";
+        terminal.glassbox(&format!("{kernel}{command}; echo status $?"), "WAITS   step 1/");
+        terminal.text("Bcopy-up");
+        terminal.key("Enter");
+        terminal.wait("breakpoint: copy-up");
+        terminal.text("c");
+        terminal.wait("n lets it go on, i asks the kernel. Held before openat on /etc/motd")
+    };
+    let screen = begin();
+    let story = unfolded(&screen);
+    assert!(screen.contains(" HELD "), "{screen}");
+    assert!(
+        story.contains("sh (process 1, on the host") && story.contains("is held before openat on"),
+        "{screen}"
+    );
+    assert!(screen.contains("writable: empty") && screen.contains("> /etc/motd  before openat"), "{screen}");
+    // What the kernel says, and why.
+    terminal.line(":inspect layers");
+    let screen = terminal.wait("What the kernel says now");
+    assert!(!screen.contains("/etc/motd  "), "{screen}");
+    terminal.text("q");
+    terminal.text("w");
+    terminal.wait("asks glassbox first");
+    terminal.text("q");
+    if kernel.is_empty() {
+        terminal.text("!");
+        terminal.wait("(half-built) #");
+        terminal.line("wc -l < /etc/motd; echo seen-$((3*3))");
+        terminal.wait("seen-9");
+        terminal.line("exit");
+    } else {
+        terminal.text("!");
+        terminal.wait("no shell to open");
+    }
+    terminal.wait(" HELD ");
+    // The past is still there, and leads back.
+    terminal.text("p");
+    terminal.wait(" PAST ");
+    terminal.text("G");
+    terminal.wait(" HELD ");
+    // The call is made, and its copy stands in the writable layer.
+    terminal.text("n");
+    let screen = terminal.wait(" HAPPENED ");
+    assert!(screen.contains("C /etc/motd  copied up") && !screen.contains("before openat"), "{screen}");
+    terminal.text("p");
+    let screen = terminal.wait(" PAST ");
+    assert!(screen.contains("writable: empty") && screen.contains("> /etc/motd  before openat"), "{screen}");
+    terminal.text("G");
+    terminal.wait(" HAPPENED ");
+    terminal.text("n");
+    let screen = terminal.wait("Enter goes back to the stepper");
+    assert!(screen.contains("more") && screen.contains("ended with 0"), "{screen}");
+    terminal.key("Enter");
+    terminal.wait("life.read-changes");
+    terminal.text("c");
+    terminal.wait("The run is over");
+    terminal.text("q");
+    assert!(terminal.wait_for_shell().contains("status 0"));
+    assert_eq!(terminal.state(), state);
+    // Whoever quits while it is held takes the run back.
+    begin();
+    terminal.text("q");
+    terminal.wait("Press y to quit");
+    terminal.text("y");
+    let screen = terminal.wait_for_shell();
+    assert!(screen.contains("you chose to quit") && screen.contains("status 130"), "{screen}");
+    assert_eq!(terminal.state(), state);
+}
+
+/// The words of a screen, whatever line they stand on.
+fn unfolded(screen: &str) -> String {
+    let middle = |line: &str| line.split('│').nth(1).unwrap_or_default().to_owned();
+    screen.lines().map(middle).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+#[ignore = "root"]
+fn a_process_is_held_and_looked_at() {
+    let (sandbox, before) = prepared();
+    held_before_a_copy_up(&sandbox, "");
+    as_before(&sandbox, &before, "a process was held");
+}
+
+#[test]
+fn a_process_of_the_model_is_held_and_looked_at() {
+    held_before_a_copy_up(&Sandbox::plain(), "--model ");
+}

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::process::{Gpid, Machine, Program, signal_name};
+use super::process::{Gpid, Machine, Program, Standstill, Stop, signal_name};
 use super::steps::{self, Carried, Cx};
 use super::world::World;
 use crate::image::builtin;
@@ -68,6 +68,12 @@ fn userland_program() -> Program {
             userland::run(sys, invocation).await.unwrap_or(127)
         })
     })
+}
+
+fn stands_still(standstill: &Standstill) -> Failure {
+    let names: Vec<String> = standstill.waiting.iter().map(|(pid, name)| format!("{name} ({pid})")).collect();
+    Failure::new(format!("run the container: every process waits for another: {}", names.join(", ")), None)
+        .hint("on a real kernel this would wait for ever")
 }
 
 impl ModelKernel {
@@ -171,17 +177,16 @@ impl ModelKernel {
         };
         if self.watch != Watch::Off {
             let mut world = self.machine.shared.world.borrow_mut();
-            world.note_life(init, std::mem::take(&mut self.carried.suppliers), self.watch);
+            let suppliers = std::mem::take(&mut self.carried.suppliers);
+            world.note_life(init, suppliers, self.watch, life.holds());
         }
-        let exit = self.machine.run_until_exit(init, &mut self.console, life).map_err(|standstill| {
-            let names: Vec<String> =
-                standstill.waiting.iter().map(|(pid, name)| format!("{name} ({pid})")).collect();
-            Failure::new(
-                format!("run the container: every process waits for another: {}", names.join(", ")),
-                None,
-            )
-            .hint("on a real kernel this would wait for ever")
-        })?;
+        let exit = loop {
+            match self.machine.run(init, &mut self.console, life) {
+                Ok(Stop::Ended(exit)) => break exit,
+                Ok(Stop::Held(held)) => life.held(&held, self, slots)?,
+                Err(standstill) => return Err(stands_still(&standstill)),
+            }
+        };
         self.machine.shared.world.borrow_mut().end_life(life);
         let applied = self.in_step(self.runtime, slots, |cx| steps::reap(cx, init)).1;
         self.machine.sweep();

@@ -4,12 +4,12 @@
 use super::breaks::Breaks;
 use crate::plan::{Phase, Plan, StepId};
 use crate::render::picture::{Picture, StepView};
-use crate::trace::{Body, Event};
+use crate::trace::{Body, Event, Life};
 
 /// How to go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Run {
-    /// To the next step, failure or undo.
+    /// To the next step, process held, failure or undo.
     #[default]
     Step,
     /// To the next event: each system call, each piece of evidence.
@@ -125,7 +125,7 @@ impl Session {
         false
     }
 
-    /// The step, failure or undo before the moment that is shown.
+    /// The step, process held, failure or undo before the moment that is shown.
     pub fn back(&mut self) -> bool {
         let before = (0..self.cursor.saturating_sub(1)).rev().find(|at| is_station(&self.events[*at]));
         if let Some(at) = before {
@@ -158,7 +158,7 @@ impl Session {
         let by_run = match (&event.body, &self.run) {
             (Body::Begin { .. } | Body::End { .. }, _) => false,
             (_, Run::Into) => true,
-            (Body::About { .. } | Body::Failed { .. } | Body::Undoing { .. }, Run::Step) => true,
+            (_, Run::Step) => is_station(event),
             (Body::About { phase, .. }, Run::Finish(finished)) => phase != finished,
             (Body::About { step, .. }, Run::Until(wanted)) => step == wanted,
             (Body::Failed { .. }, Run::Finish(_) | Run::Until(_)) => true,
@@ -187,5 +187,9 @@ impl Session {
 
 /// Where `next` and `back` stop.
 fn is_station(event: &Event) -> bool {
-    matches!(event.body, Body::About { .. } | Body::Failed { .. } | Body::Undoing { .. })
+    match event.body {
+        Body::About { .. } | Body::Failed { .. } | Body::Undoing { .. } => true,
+        Body::Life { life: Life::Held(_) } => true,
+        _ => false,
+    }
 }

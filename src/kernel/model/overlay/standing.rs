@@ -110,6 +110,16 @@ impl Overlay {
         Ok(Some((role, Real { sb: self.upper_sb, ino }, below)))
     }
 
+    /// The path of what stands only in the layers below, and what they show there.
+    pub fn only_below(&self, fs: &Fs, o: u64) -> Res<Option<(String, Below)>> {
+        let node = self.node(o)?;
+        if node.upper.is_some() || !node.linked {
+            return Ok(None);
+        }
+        let path = self.path(node.parent, &node.name);
+        Ok(self.below(fs, &path)?.map(|below| (path, below)))
+    }
+
     fn below(&self, fs: &Fs, path: &str) -> Res<Option<Below>> {
         let mut found: Option<Below> = None;
         for (layer, root) in self.node(ROOT)?.lower.iter().enumerate() {

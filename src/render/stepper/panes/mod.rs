@@ -13,7 +13,7 @@ mod story;
 use super::session::Session;
 use crate::narrate::{Label, Line, Narrator, Span};
 use crate::render::picture::{Picture, StepView};
-use crate::trace::Value;
+use crate::trace::{FileChange, Value};
 
 /// A pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +95,11 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
+    /// What a process is held before, unless another step is looked at.
+    pub fn held(&self) -> Option<&FileChange> {
+        self.picture.held.as_deref().filter(|_| self.selected.is_none())
+    }
+
     fn say(&self, message: &str) -> Line {
         self.narrator.say(message, &[])
     }

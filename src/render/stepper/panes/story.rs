@@ -19,11 +19,23 @@ pub fn lines(view: &View<'_>, width: usize) -> Vec<Line> {
         Row::Flush(title.into_iter().map(|s| Span { label: Label::Title, ..s }).collect()),
         Row::Flush(view_step::orientation(&step.step, narrator)),
     ];
-    rows.extend(outcome(view, step));
-    for life in &step.life {
+    // What is held is told last, and first of all what matters now.
+    let (held, before) = match (view.held(), step.life.split_last()) {
+        (Some(_), Some((held, before))) => (Some(held), before),
+        _ => (None, step.life.as_slice()),
+    };
+    if let Some(held) = held {
+        rows.push(noted("label_held", narrator.life(held)));
+        rows.extend(view.picture.kernel.map(|kernel| view_step::why_held_row(kernel, narrator)));
+    } else {
+        rows.extend(outcome(view, step));
+    }
+    for life in before {
         rows.push(noted("label_life", narrator.life(life)));
     }
-    rows.extend(view_step::why_rows(&step.step, &view.picture.slots, narrator));
+    if held.is_none() {
+        rows.extend(view_step::why_rows(&step.step, &view.picture.slots, narrator));
+    }
     layout(&rows, width)
 }
 
