@@ -401,7 +401,8 @@ fn held_before_a_copy_up(sandbox: &Sandbox, kernel: &str) {
     // What the kernel says, and why.
     terminal.line(":inspect layers");
     let screen = terminal.wait("What the kernel says now");
-    assert!(!screen.contains("/etc/motd  "), "{screen}");
+    // A change would stand there by its path.
+    assert!(!screen.contains("│ /etc/motd "), "{screen}");
     terminal.text("q");
     terminal.text("w");
     terminal.wait("asks glassbox first");
@@ -422,15 +423,29 @@ fn held_before_a_copy_up(sandbox: &Sandbox, kernel: &str) {
     terminal.wait(" PAST ");
     terminal.text("G");
     terminal.wait(" HELD ");
-    // The call is made, and its copy stands in the writable layer.
+    // The call is made: first the way to the file, then the file.
+    let shows = |place: &str, layers: &str, held: bool, story: &str| {
+        terminal.wait_for(&format!("{place} {layers} {story}"), |screen| {
+            screen.contains(place)
+                && screen.contains(layers)
+                && screen.contains("> /etc/motd  before openat") == held
+                && unfolded(screen).contains(story)
+        })
+    };
     terminal.text("n");
-    let screen = terminal.wait(" HAPPENED ");
-    assert!(screen.contains("C /etc/motd  copied up") && !screen.contains("before openat"), "{screen}");
+    shows(" HAPPENED ", "C /etc  copied up", false, "openat: directory /etc was copied up");
+    terminal.wait("This happened in the container just now. n lets the run go on.");
+    terminal.text("n");
+    shows(" HAPPENED ", "C /etc/motd  copied up", false, "openat: /etc/motd was copied up.");
+    // Back to where it was held, to before that, and forward.
     terminal.text("p");
-    let screen = terminal.wait(" PAST ");
-    assert!(screen.contains("writable: empty") && screen.contains("> /etc/motd  before openat"), "{screen}");
+    shows(" PAST ", "writable: empty", true, "is held before openat on /etc/motd");
+    terminal.text("p");
+    shows(" PAST ", "writable: empty", false, "glassbox will wait for the command");
+    terminal.text("n");
+    shows(" PAST ", "writable: empty", true, "is held before openat on /etc/motd");
     terminal.text("G");
-    terminal.wait(" HAPPENED ");
+    shows(" HAPPENED ", "C /etc/motd  copied up", false, "openat: /etc/motd was copied up.");
     terminal.text("n");
     let screen = terminal.wait("Enter goes back to the stepper");
     assert!(screen.contains("more") && screen.contains("ended with 0"), "{screen}");

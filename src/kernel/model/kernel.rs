@@ -236,8 +236,9 @@ impl Kernel for ModelKernel {
         world.notes = None;
         for step in &plan.steps {
             match &step.op {
-                Op::MountOverlay { lower, target, .. } => {
+                Op::MountOverlay { lower, upper, target, .. } => {
                     self.carried.layers.clone_from(lower);
+                    self.carried.upper.clone_from(upper);
                     self.carried.rootfs.clone_from(target);
                 }
                 Op::PivotRoot { new_root } => self.carried.rootfs.clone_from(new_root),
@@ -289,7 +290,8 @@ impl Kernel for ModelKernel {
 
     fn observe(&mut self, subject: Subject, _slots: &Slots) -> Vec<Fact> {
         let mut world = self.machine.shared.world.borrow_mut();
-        steps::observe(&mut world, subject, self.runtime, self.carried.init, &self.carried.layers)
+        let stack = (self.carried.layers.as_slice(), self.carried.upper.as_str());
+        steps::observe(&mut world, subject, self.runtime, self.carried.init, stack)
     }
 
     fn undo(&mut self, op: &Op, slots: &Slots) -> Result<Applied, StepFailure> {

@@ -130,6 +130,7 @@ label_lesson = lesson
 label_failed = failed
 label_hint = hint
 label_undoing = undo
+label_earlier = earlier
 label_held = held
 label_life = life
 

@@ -105,6 +105,7 @@ label_lesson = 课程
 label_failed = 失败
 label_hint = 办法
 label_undoing = 撤销
+label_earlier = 之前
 label_held = 拦住
 label_life = 容器
 

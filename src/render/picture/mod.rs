@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::kernel::{KernelName, Slots};
 use crate::plan::Op;
 use crate::plan::op::Slot;
-use crate::trace::{Body, Call, Event, Fact, FileChange, Life, Value};
+use crate::trace::{Body, Call, Event, Fact, Life, Value};
 
 pub use cgroup::{Cgroup, Group, LimitSet};
 pub use compare::{Change, Item, Topic, compare};
@@ -59,9 +59,6 @@ pub struct Picture {
     pub processes: Processes,
     /// Values that steps have filled in.
     pub slots: Slots,
-    /// What a process is held before; it is no longer by the next event.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub held: Option<Box<FileChange>>,
     /// The exit status of the command, after the last event.
     pub status: Option<u8>,
 }
@@ -79,7 +76,6 @@ impl Picture {
     /// Takes one more event in.
     pub fn event(&mut self, event: &Event) {
         self.seen += 1;
-        self.held = None;
         match &event.body {
             Body::Begin { kernel, release, command, plan, .. } => {
                 self.kernel = Some(*kernel);
@@ -159,9 +155,6 @@ impl Picture {
     }
 
     fn life(&mut self, life: &Life) {
-        if let Life::Held(change) = life {
-            self.held = Some(change.clone());
-        }
         self.processes.life(life);
         self.layers.life(life);
     }

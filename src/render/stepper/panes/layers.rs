@@ -92,7 +92,7 @@ fn one(view: &View<'_>, layer: &Layer, width: usize) -> Vec<Line> {
 
 /// That a process is held before it changes something that this layer supplies.
 fn held(view: &View<'_>, layer: &Layer, width: usize) -> Option<Line> {
-    let change = view.picture.held.as_ref()?;
+    let change = view.held()?;
     change.layer.as_ref().filter(|l| l.digest.text() == layer.diff_id)?;
     let call = change.call.clone().unwrap_or_default();
     let note = plain(&view.narrator.say("stepper_held_here", &[("call", call.into())]));
