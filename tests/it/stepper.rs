@@ -341,6 +341,44 @@ fn a_recording_is_stepped_through_without_privileges() {
 }
 
 #[test]
+fn a_recording_stops_where_a_process_was_held() {
+    let sandbox = Sandbox::plain();
+    let file = sandbox.path("held.jsonl");
+    let file = file.to_str().unwrap();
+    let script = "rm /etc/passwd; echo x >> /etc/motd";
+    let args = ["--model", "run", "--rm", "--trace-file", file, "--step", "box", "sh", "-c", script];
+    sandbox.glassbox_with_input(&args, "b copy-up\nc\nn\nn\n").expect(0);
+    let terminal = Terminal::open(&sandbox, WIDE);
+    terminal.glassbox(&format!("replay --step {file}"), "RECORDING");
+    let shows = |layers: [&str; 2], story: &str| {
+        terminal.wait_for(&format!("{layers:?} {story}"), |screen| {
+            layers.iter().all(|l| screen.contains(l)) && unfolded(screen).contains(story)
+        })
+    };
+    let first = (["writable: empty", "> /etc/passwd  before unlink"], "is held before unlink on /etc/passwd");
+    let second =
+        (["D /etc/passwd  hidden", "> /etc/motd  before openat"], "is held before openat on /etc/motd");
+    terminal.line(":until life.supervise");
+    terminal.wait("life.supervise  event");
+    terminal.text("n");
+    shows(first.0, first.1);
+    terminal.text("n");
+    shows(second.0, second.1);
+    // What the first call did, and then back to it.
+    terminal.text("d");
+    terminal.wait_for("the differences", |s| {
+        s.contains("What is different") && s.contains("+ /etc/passwd  whiteout")
+    });
+    terminal.text("q");
+    terminal.text("p");
+    shows(first.0, first.1);
+    terminal.text("w");
+    terminal.wait("the modelled kernel asks glassbox first");
+    terminal.text("qq");
+    terminal.wait_for_shell();
+}
+
+#[test]
 fn without_a_terminal_there_is_the_line_console() {
     let sandbox = Sandbox::plain();
     let ran = sandbox.glassbox_with_input(&["--model", "run", "--rm", "--step", "box", "true"], "n\nc\n");

@@ -187,9 +187,6 @@ impl Session {
 
 /// Where `next` and `back` stop.
 fn is_station(event: &Event) -> bool {
-    match event.body {
-        Body::About { .. } | Body::Failed { .. } | Body::Undoing { .. } => true,
-        Body::Life { life: Life::Held(_) } => true,
-        _ => false,
-    }
+    let held = matches!(event.body, Body::Life { life: Life::Held(_) });
+    held || matches!(event.body, Body::About { .. } | Body::Failed { .. } | Body::Undoing { .. })
 }

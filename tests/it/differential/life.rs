@@ -225,3 +225,48 @@ fn random_file_operations_are_held_alike() {
     }
     assert!(count > 20, "{count}");
 }
+
+/// The path is told to have become this, by this call.
+#[track_caller]
+fn became(told: &Told, what: &str, call: &str) {
+    let so = |(line, by): &&File| line.starts_with(what) && by.as_deref() == Some(call);
+    assert_eq!(told.files.iter().filter(so).count(), 1, "{what} by {call}: {:#?}", told.files);
+}
+
+#[test]
+#[ignore = "root"]
+fn a_directory_made_anew_over_a_layers_is_opaque() {
+    let sandbox = Sandbox::root();
+    let told =
+        alike(&sandbox, &[], "rm -r /var; mkdir /var; mkdir /var/log; [ \"$(ls /var)\" = log ]; mkdir /new");
+    became(&told, "whiteout /var Directory", "rmdir");
+    became(&told, "opaque /var Directory", "mkdir");
+    // Where no layer has one any more, nothing has to be hidden.
+    became(&told, "created /var/log Directory", "mkdir");
+    became(&told, "created /new Directory", "mkdir");
+    assert!(told.summary.contains("opaque: 1,"), "{}", told.summary);
+    // And away again.
+    let told = alike(&sandbox, &[], "rmdir /mnt; mkdir /mnt; rmdir /mnt");
+    assert_eq!(told.files.iter().filter(|(line, _)| line.starts_with("whiteout /mnt ")).count(), 2);
+    assert!(
+        told.summary.contains("opaque: 0,") && told.summary.contains("whiteouts: 1,"),
+        "{}",
+        told.summary
+    );
+}
+
+/// The unions are mounted with `redirect_dir=off`: rename(2) of a layer's directory is
+/// EXDEV, and `mv` copies.
+#[test]
+#[ignore = "root"]
+fn a_directory_of_a_layer_is_not_renamed() {
+    let sandbox = Sandbox::root();
+    let mut told = alike(&sandbox, STEP, "mv /home /h; [ -d /h/box ] && [ ! -e /home ] && mv /h /h2");
+    assert!(held(&mut told).contains(&("/home".to_owned(), "rename".to_owned())));
+    became(&told, "created /h Directory", "mkdir");
+    became(&told, "created /h/box Directory", "mkdir");
+    became(&told, "whiteout /home Directory", "rmdir");
+    // What only the writable layer has is renamed.
+    became(&told, "created /h2 Directory", "rename");
+    assert!(told.summary.contains("redirects: 0,"), "{}", told.summary);
+}

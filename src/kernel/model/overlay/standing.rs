@@ -83,14 +83,15 @@ impl Overlay {
     /// `None` when nothing stands there.
     pub fn standing(&self, fs: &Fs, path: &str) -> Res<Option<(Role, Real, Option<Below>)>> {
         let tree = self.upper(fs)?;
-        let mut ino = self.node(ROOT)?.upper.unwrap_or_default();
+        let (mut ino, mut hides) = (self.node(ROOT)?.upper.unwrap_or_default(), false);
         for name in path.split('/') {
+            hides |= is_opaque(tree, ino);
             match tree.lookup(ino, name) {
                 Ok(next) => ino = next,
                 Err(_) => return Ok(None),
             }
         }
-        let below = self.below(fs, path)?;
+        let below = if hides { None } else { self.below(fs, path)? };
         let body = &tree.get(ino)?.body;
         let of_dir =
             |real: Real| -> Res<bool> { Ok(matches!(fs.tree(real.sb)?.get(real.ino)?.body, Body::Dir(_))) };

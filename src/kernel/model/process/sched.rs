@@ -45,7 +45,7 @@ pub(crate) enum Stop {
     /// The process that was waited for has ended.
     Ended(Exit),
     /// A process is held before its call. It makes it when the machine runs again.
-    Held(Life),
+    Held(Box<Life>),
 }
 
 /// The processes of the machine and what they run.
@@ -79,7 +79,7 @@ impl Machine {
                 let question = self.shared.world.borrow_mut().take_question();
                 match question {
                     // Its turn is not over: whether it is held changes nothing for the others.
-                    Some(held) if hear.wants(&held) => return Ok(Stop::Held(held)),
+                    Some(held) if hear.wants(&held) => return Ok(Stop::Held(Box::new(held))),
                     Some(_) => {}
                     None => drop(self.round.pop()),
                 }
