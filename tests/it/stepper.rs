@@ -362,15 +362,17 @@ fn a_recording_stops_where_a_process_was_held() {
     terminal.wait("life.supervise  event");
     terminal.text("n");
     shows(first.0, first.1);
+    // What the call did, and what is different by then.
     terminal.text("n");
-    shows(second.0, second.1);
-    // What the first call did, and then back to it.
+    shows(["D /etc/passwd  hidden", "/etc  copied up"], "called unlink: /etc/passwd was removed.");
     terminal.text("d");
     terminal.wait_for("the differences", |s| {
         s.contains("What is different") && s.contains("+ /etc/passwd  whiteout")
     });
     terminal.text("q");
-    terminal.text("p");
+    terminal.text("n");
+    shows(second.0, second.1);
+    terminal.text("pp");
     shows(first.0, first.1);
     terminal.text("w");
     terminal.wait("the modelled kernel asks glassbox first");
@@ -494,6 +496,24 @@ fn held_before_a_copy_up(sandbox: &Sandbox, kernel: &str) {
     terminal.text("q");
     assert!(terminal.wait_for_shell().contains("status 0"));
     assert_eq!(terminal.state(), state);
+    // What is removed is seen, too.
+    terminal
+        .glassbox(&format!("{kernel}run --rm --network none --step box rm /etc/passwd"), "WAITS   step 1/");
+    terminal.line(":break copy-up");
+    terminal.wait("breakpoint: copy-up");
+    terminal.text("c");
+    terminal.wait("Held before unlink on /etc/passwd");
+    terminal.text("c");
+    shows(" HAPPENED ", "C /etc  copied up", false, "unlink: directory /etc was copied up");
+    terminal.wait("This happened in the container just now. n lets the run go on.");
+    terminal.text("c");
+    shows(" HAPPENED ", "D /etc/passwd  hidden", false, "unlink: /etc/passwd was removed.");
+    terminal.text("c");
+    terminal.wait("Enter goes back to the stepper");
+    terminal.key("Enter");
+    terminal.wait("The run is over");
+    terminal.text("q");
+    terminal.wait_for_shell();
     // Whoever quits while it is held takes the run back.
     begin();
     terminal.text("q");
