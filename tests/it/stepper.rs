@@ -519,9 +519,23 @@ fn held_before_a_copy_up(sandbox: &Sandbox, kernel: &str) {
     terminal.text("q");
     terminal.wait("Press y to quit");
     terminal.text("y");
-    let screen = terminal.wait_for_shell();
-    assert!(screen.contains("you chose to quit") && screen.contains("status 130"), "{screen}");
-    assert_eq!(terminal.state(), state);
+    let quit = || {
+        let screen = terminal.wait_for_shell();
+        assert!(screen.contains("you chose to quit") && screen.contains("status 130"), "{screen}");
+        assert_eq!(terminal.state(), state);
+    };
+    quit();
+    // So does who quits at what it has done, whatever the command is at by then.
+    let command = "run --rm --network none --step box sh -c 'echo x >> /new; sleep 1000'";
+    terminal.glassbox(&format!("{kernel}{command}; echo status $?"), "WAITS   step 1/");
+    terminal.line(":break created");
+    terminal.wait("breakpoint: created");
+    terminal.text("c");
+    terminal.wait("This happened in the container just now. n lets the run go on.");
+    terminal.text("q");
+    terminal.wait("Press y to quit");
+    terminal.text("y");
+    quit();
 }
 
 /// The words of a screen, whatever line they stand on.

@@ -33,6 +33,8 @@ struct Inner {
     /// Opened before the first step, closed when the user leaves.
     screen: Option<Screen>,
     left: bool,
+    /// The user quit at what happened in the container, which lives still.
+    quit: bool,
     /// The container's command has the terminal.
     lent: bool,
     /// Events before the step that is being carried out.
@@ -53,6 +55,7 @@ impl Live {
             app,
             screen: None,
             left: false,
+            quit: false,
             lent: false,
             begun: 0,
             drawn: Instant::now(),
@@ -243,10 +246,7 @@ impl Inner {
             && self.screen.is_some()
         {
             let line = self.app.narrator().say("stepper_life", &[]);
-            if !self.life(Place::Life, line, None)? {
-                // The sink's error ends the run, and undoes it.
-                return Err(io::Error::other("you chose to quit"));
-            }
+            self.quit = !self.life(Place::Life, line, None)?;
         }
         if let Some(screen) = &mut self.screen
             && self.drawn.elapsed() >= FOLLOW
@@ -318,6 +318,12 @@ impl Pauser for Live {
         !inner.left
             && matches!(life, Life::Held(_))
             && (breaks.waits_for("copy_up") || breaks.waits_for("held"))
+    }
+
+    fn goes_on(&mut self) -> Result<(), Failure> {
+        let mut inner = self.0.borrow_mut();
+        let answer = Ok(!inner.quit);
+        inner.must_go(answer)
     }
 
     fn held(&mut self, life: &Life, kernel: &mut dyn Kernel, slots: &Slots) -> Result<(), Failure> {

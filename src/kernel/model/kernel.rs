@@ -184,6 +184,7 @@ impl ModelKernel {
             match self.machine.run(init, &mut self.console, life) {
                 Ok(Stop::Ended(exit)) => break exit,
                 Ok(Stop::Held(held)) => life.held(&held, self, slots)?,
+                Ok(Stop::Quit(failure)) => return Err(failure),
                 Err(standstill) => return Err(stands_still(&standstill)),
             }
         };

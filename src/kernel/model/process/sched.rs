@@ -10,10 +10,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::Gpid;
-use crate::kernel::OnLife;
 use crate::kernel::model::kernel::{Console, Stream};
 use crate::kernel::model::sys::ModelSys;
 use crate::kernel::model::world::World;
+use crate::kernel::{Failure, OnLife};
 use crate::trace::Life;
 use crate::userland::{Exit, Invocation};
 
@@ -46,6 +46,8 @@ pub(crate) enum Stop {
     Ended(Exit),
     /// A process is held before its call. It makes it when the machine runs again.
     Held(Box<Life>),
+    /// Whoever listens does not let the container live on.
+    Quit(Failure),
 }
 
 /// The processes of the machine and what they run.
@@ -76,6 +78,9 @@ impl Machine {
                 self.step(*pid);
                 self.shared.world.borrow_mut().tell_life(hear);
                 self.flush(console);
+                if let Err(failure) = hear.goes_on() {
+                    return Ok(Stop::Quit(failure));
+                }
                 let question = self.shared.world.borrow_mut().take_question();
                 match question {
                     // Its turn is not over: whether it is held changes nothing for the others.
