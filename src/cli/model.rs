@@ -129,7 +129,7 @@ pub fn run(
     let dir = record.dir(&context.root);
     std::fs::create_dir_all(&dir).map_err(|e| io_error("make the container's directory", &dir, &e))?;
     let result = carry_out(context, &plan, &spec, &record, &mut watching);
-    if spec.remove || !matches!(&result, Ok(outcome) if outcome.failed.is_none()) {
+    if !matches!(&result, Ok(outcome) if stays(&spec, outcome)) {
         repair::remove_tree(&dir).map_err(|e| io_error("remove", &dir, &e))?;
     }
     watching.end().and(result)
@@ -155,12 +155,14 @@ fn carry_out(
     if !keep.is_empty() {
         session.kernel.with_world(|world| disk.keep(world, &keep))?;
     }
-    if !spec.remove && outcome.failed.is_none() {
+    if stays(spec, &outcome) {
         record.save_with(&context.root, |r| {
             r.started = journal.running.started;
             r.address.clone_from(&journal.running.address);
         })?;
-        record::finish(&record.dir(&context.root).join("record.json"), outcome.status)?;
+        // Its command was killed by the undo.
+        let status = if outcome.kept { repair::KILLED } else { outcome.status };
+        record::finish(&record.dir(&context.root).join("record.json"), status)?;
     }
     journal.receipt.remove().map_err(|e| io_error("remove the receipt in", &context.run, &e))?;
     Ok(outcome)
@@ -182,6 +184,11 @@ fn machine(mut world: World, record: &Record) -> Result<ModelKernel, CliError> {
     Ok(kernel)
 }
 
+/// The container is still there when the command has ended: what it wrote stays.
+fn stays(spec: &RunSpec, outcome: &Outcome) -> bool {
+    !spec.remove && (outcome.failed.is_none() || outcome.kept)
+}
+
 /// The paths of the modelled disk that a run may have changed and that stay.
 fn kept(plan: &Plan, spec: &RunSpec, outcome: &Outcome) -> Vec<String> {
     let text = |p: &Path| p.to_string_lossy().into_owned();
@@ -198,7 +205,7 @@ fn kept(plan: &Plan, spec: &RunSpec, outcome: &Outcome) -> Vec<String> {
             _ => None,
         })
         .collect();
-    if !spec.remove && outcome.failed.is_none() {
+    if stays(spec, outcome) {
         keep.push(text(&spec.dirs.container));
     }
     keep

@@ -188,7 +188,8 @@ impl Pauser for Stepper {
 
     fn held(&mut self, _life: &Life, kernel: &mut dyn Kernel, slots: &Slots) -> Result<(), Failure> {
         self.show(&view::held(&self.narrator, width()))?;
-        match self.prompt(&view::why_held(&self.narrator, width()), kernel, slots)? {
+        let why = view::why_held(kernel.name(), &self.narrator, width());
+        match self.prompt(&why, kernel, slots)? {
             Decision::Go => Ok(()),
             Decision::Quit => Err(Failure::new("go on: you chose to quit", None).status(130)),
         }

@@ -325,6 +325,10 @@ impl Pauser for Chain {
             || self.live.as_mut().is_some_and(|l| l.wants(life))
     }
 
+    fn goes_on(&mut self) -> Result<(), Failure> {
+        self.live.as_mut().map_or(Ok(()), Pauser::goes_on)
+    }
+
     fn held(&mut self, life: &Life, kernel: &mut dyn Kernel, slots: &Slots) -> Result<(), Failure> {
         match (&mut self.stepper, &mut self.live) {
             (Some(stepper), _) => stepper.held(life, kernel, slots),

@@ -21,6 +21,10 @@ impl Hear for Ears<'_, '_, '_> {
         self.emitter.idle();
     }
 
+    fn goes_on(&mut self) -> Result<(), Failure> {
+        self.pauser.as_mut().map_or(Ok(()), |p| p.goes_on())
+    }
+
     fn holds(&self) -> bool {
         self.pauser.is_some()
     }

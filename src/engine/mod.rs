@@ -41,6 +41,12 @@ pub trait Pauser {
         false
     }
 
+    /// Asked while the container's command lives, after what was told of it: who looked
+    /// at that may have chosen to quit. An error ends the container, and undoes the run.
+    fn goes_on(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// A process is held, as [`wants`](Self::wants) asked: look at the layers,
     /// ask the user. Nothing has been changed yet; the process makes its call when
     /// this returns. An error ends the container, and undoes the run.

@@ -130,6 +130,11 @@ pub trait Hear {
     /// The kernel waits for something else now.
     fn idle(&mut self) {}
 
+    /// Whether the container may live on, after what was told of it. An error ends it.
+    fn goes_on(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Whether anybody may want to hold a process: where not, it need not be found
     /// out what a call would change.
     fn holds(&self) -> bool {

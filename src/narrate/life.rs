@@ -87,6 +87,11 @@ impl Narrator {
         }
     }
 
+    /// That a process is held, in the last line of a screen.
+    pub fn held(&self, change: &FileChange) -> Line {
+        self.say("stepper_held", &self.change(change))
+    }
+
     fn program(&self, name: &str) -> String {
         if name.is_empty() { self.word("life_someone") } else { name.to_owned() }
     }

@@ -5,7 +5,7 @@ use fluent_bundle::FluentValue;
 
 use super::layout::{Row, layout, table};
 use super::lines;
-use crate::kernel::{Slots, Subject};
+use crate::kernel::{KernelName, Slots, Subject};
 use crate::narrate::{Known, Label, Line, Narrator, Span, lesson, man};
 use crate::plan::{Op, Plan, Step};
 use crate::trace::{Fact, Value};
@@ -66,9 +66,17 @@ pub fn held(narrator: &Narrator, width: usize) -> Vec<Line> {
 }
 
 /// `why` while a process is held.
-pub fn why_held(narrator: &Narrator, width: usize) -> Vec<Line> {
-    let line = narrator.say("held_why", &[]);
-    layout(&[Row::Noted { margin: narrator.word("label_why"), line }], width)
+pub fn why_held(kernel: KernelName, narrator: &Narrator, width: usize) -> Vec<Line> {
+    layout(&[why_held_row(kernel, narrator)], width)
+}
+
+pub(super) fn why_held_row(kernel: KernelName, narrator: &Narrator) -> Row {
+    let kernel = match kernel {
+        KernelName::Linux => "linux",
+        KernelName::Model => "model",
+    };
+    let line = narrator.say("held_why", &[("kernel", kernel.into())]);
+    Row::Noted { margin: narrator.word("label_why"), line }
 }
 
 /// `why`: what the step is good for, how to do it by hand, where to read on.

@@ -2,8 +2,8 @@
 //!
 //! Each program is one `async fn` generic over [`Sys`]. On Linux every future is
 //! ready at once, because the real call blocks. On the modelled kernel a future
-//! that would block yields to the model's scheduler. Calls that never block are
-//! plain functions.
+//! that would block yields to the model's scheduler, and so does one that can change
+//! a file: its process may be held there. Other calls are plain functions.
 
 use std::future::Future;
 use std::net::Ipv4Addr;
@@ -161,7 +161,7 @@ pub trait Sys: Clone + 'static {
     /// All of it, however many calls that takes.
     fn write(&self, fd: Fd, data: &[u8]) -> impl Future<Output = SysResult<()>>;
     fn seek(&self, fd: Fd, to: u64) -> SysResult<()>;
-    fn truncate(&self, path: &str, size: u64) -> SysResult<()>;
+    fn truncate(&self, path: &str, size: u64) -> impl Future<Output = SysResult<()>>;
     fn dup2(&self, from: Fd, to: Fd) -> SysResult<()>;
     /// (read end, write end), both close-on-exec off.
     fn pipe(&self) -> SysResult<(Fd, Fd)>;
@@ -174,17 +174,17 @@ pub trait Sys: Clone + 'static {
     fn read_dir(&self, path: &str) -> SysResult<Vec<DirEntry>>;
     fn read_link(&self, path: &str) -> SysResult<String>;
     fn mkdir(&self, path: &str, mode: u32) -> SysResult<()>;
-    fn rmdir(&self, path: &str) -> SysResult<()>;
-    fn unlink(&self, path: &str) -> SysResult<()>;
-    fn rename(&self, from: &str, to: &str) -> SysResult<()>;
-    fn link(&self, from: &str, to: &str) -> SysResult<()>;
+    fn rmdir(&self, path: &str) -> impl Future<Output = SysResult<()>>;
+    fn unlink(&self, path: &str) -> impl Future<Output = SysResult<()>>;
+    fn rename(&self, from: &str, to: &str) -> impl Future<Output = SysResult<()>>;
+    fn link(&self, from: &str, to: &str) -> impl Future<Output = SysResult<()>>;
     fn symlink(&self, target: &str, path: &str) -> SysResult<()>;
     fn mknod(&self, path: &str, kind: FileType, mode: u32, major: u32, minor: u32) -> SysResult<()>;
-    fn chmod(&self, path: &str, mode: u32) -> SysResult<()>;
+    fn chmod(&self, path: &str, mode: u32) -> impl Future<Output = SysResult<()>>;
     /// Does not follow a final symbolic link when `nofollow`.
-    fn chown(&self, path: &str, uid: u32, gid: u32, nofollow: bool) -> SysResult<()>;
+    fn chown(&self, path: &str, uid: u32, gid: u32, nofollow: bool) -> impl Future<Output = SysResult<()>>;
     /// Seconds since 1970; `None` is now.
-    fn set_times(&self, path: &str, mtime: Option<i64>) -> SysResult<()>;
+    fn set_times(&self, path: &str, mtime: Option<i64>) -> impl Future<Output = SysResult<()>>;
     fn fs_use(&self, path: &str) -> SysResult<FsUse>;
     /// Bytes that an ordinary user may still take: less than what is free where
     /// some is kept for root.

@@ -341,39 +341,74 @@ fn many_files_are_counted_and_each_told_in_full() {
 #[ignore = "root"]
 fn a_held_process_waits_until_it_is_let_go() {
     let sandbox = Sandbox::root();
+    for kernel in [&[][..], &["--model"]] {
+        held_and_let_go(&sandbox, kernel);
+    }
+}
+
+fn held_and_let_go(sandbox: &Sandbox, kernel: &[&str]) {
     let trace = sandbox.path("life.jsonl");
-    let mut command = sandbox.command(&[
-        "run",
-        "--rm",
-        "--network",
-        "none",
-        "--trace-file",
-        trace.to_str().unwrap(),
-        "--step",
-        "box",
-        "sh",
-        "-c",
-        "rm /etc/passwd; echo x > /new",
-    ]);
-    // The layers are looked at while it is held, and again when it has ended.
-    let ran = with_input(&mut command, "b copy-up\nc\ni layers\nw\nn\nc\n").expect(0);
-    let (before, after) =
-        ran.err.split_once("is held before unlink").unwrap_or_else(|| panic!("{}", ran.err));
-    let held = after.split("called unlink").next().unwrap();
-    assert!(!held.contains("/etc/passwd: D") && held.contains("layers"), "{held}");
-    assert!(after.contains("called unlink") && !before.contains("called unlink"), "{}", ran.err);
+    let _ = fs::remove_file(&trace);
+    let options = ["run", "--rm", "--network", "none", "--trace-file", trace.to_str().unwrap(), "--step"];
+    let command = ["box", "sh", "-c", "rm /etc/passwd; echo x >> /etc/motd; echo x > /new"];
+    let mut command = sandbox.command(&[kernel, &options, &command].concat());
+    // The layers are looked at before the first call, and again before the second.
+    let ran = with_input(&mut command, "b copy-up\nc\ni layers\nw\nn\ni layers\nn\n").expect(0);
+    let words = ran.err.split_whitespace().collect::<Vec<_>>().join(" ");
+    let parts = |text: &str, at: &str| {
+        let parts = text.split_once(at).unwrap_or_else(|| panic!("{at}: {text}"));
+        (parts.0.to_owned(), parts.1.to_owned())
+    };
+    let (before, first) = parts(&words, " is held before unlink on /etc/passwd");
+    let (first, called) = parts(&first, "called unlink");
+    let (called, second) = parts(&called, " is held before openat on /etc/motd");
+    let whiteout = "/etc/passwd D";
+    assert!(first.contains("stat(2)") && !first.contains(whiteout), "{first}");
+    let asks =
+        if kernel.is_empty() { "the filter asks glassbox" } else { "the modelled kernel asks glassbox" };
+    assert!(first.contains(asks), "{first}");
+    assert!(!before.contains("was removed") && called.contains("was removed"), "{}", ran.err);
+    assert!(second.contains(whiteout), "{second}");
     let lives = lives(&trace);
     let held: Vec<_> = lives.iter().filter(|l| l.name() == "held").collect();
-    let [Life::Held(held)] = &held[..] else { panic!("{held:#?}") };
-    assert_eq!(
-        (held.path.as_str(), held.call.as_deref(), held.stands.clone()),
-        ("/etc/passwd", Some("unlink"), None)
-    );
+    let [Life::Held(one), Life::Held(_)] = &held[..] else { panic!("{held:#?}") };
+    assert_eq!((one.path.as_str(), one.call.as_deref()), ("/etc/passwd", Some("unlink")));
+    assert!(one.stands.is_none() && one.bytes.is_some() && one.layer.is_some(), "{one:#?}");
+    let process = one.process.as_ref().unwrap();
+    assert!(process.program == "rm" && process.inside.is_some(), "{process:?}");
+}
 
-    let mut command = sandbox.command(&["run", "--network", "none", "--step", "box", "rm", "/etc/passwd"]);
-    let ran = with_input(&mut command, "b copy-up\nc\nq\n");
-    assert_eq!(ran.status, 130, "{}", ran.err);
-    assert!(!ran.err.contains("was removed. A whiteout"), "{}", ran.err);
+#[test]
+#[ignore = "root"]
+fn whoever_quits_while_a_process_is_held_takes_the_run_back() {
+    let sandbox = Sandbox::root();
+    sandbox.glassbox(&["run", "--rm", "--network", "none", "box", "true"]).expect(0);
+    let host = sandbox.settled_host();
+    let trace = sandbox.path("life.jsonl");
+    for kernel in [&[][..], &["--model"]] {
+        for keep in [&["--rm"][..], &["--name", "kept"]] {
+            let _ = fs::remove_file(&trace);
+            let options = ["run", "--network", "none", "--trace-file", trace.to_str().unwrap(), "--step"];
+            let command = ["box", "sh", "-c", "echo x > /new; rm /etc/passwd"];
+            let mut command = sandbox.command(&[kernel, &options, keep, &command].concat());
+            let ran = with_input(&mut command, "b copy-up\nc\nq\n").expect(130);
+            assert!(!ran.err.contains("was removed. A whiteout"), "{}", ran.err);
+            let told = lives(&trace);
+            let names: Vec<_> = told.iter().map(Life::name).collect();
+            assert_eq!(names.iter().filter(|n| **n == "held").count(), 1, "{names:?}");
+            assert!(!names.contains(&"whiteout"), "{names:?}");
+            sandbox.glassbox(&["trace", "check", trace.to_str().unwrap()]).expect(0);
+            // What the command wrote before stays, if it is not to be removed.
+            let glassbox = |args: &[&str]| sandbox.glassbox(&[kernel, args].concat());
+            if keep.contains(&"kept") {
+                assert!(glassbox(&["ps", "-a"]).expect(0).out.contains("Exited (137)"));
+                assert_eq!(glassbox(&["diff", "kept"]).expect(0).out, "A /new\n");
+                glassbox(&["rm", "kept"]).expect(0);
+            }
+            assert_eq!(glassbox(&["ps", "-aq"]).expect(0).out, "");
+            sandbox.wait_for_host(&host, "the run was quit");
+        }
+    }
 }
 
 #[test]

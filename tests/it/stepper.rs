@@ -341,6 +341,46 @@ fn a_recording_is_stepped_through_without_privileges() {
 }
 
 #[test]
+fn a_recording_stops_where_a_process_was_held() {
+    let sandbox = Sandbox::plain();
+    let file = sandbox.path("held.jsonl");
+    let file = file.to_str().unwrap();
+    let script = "rm /etc/passwd; echo x >> /etc/motd";
+    let args = ["--model", "run", "--rm", "--trace-file", file, "--step", "box", "sh", "-c", script];
+    sandbox.glassbox_with_input(&args, "b copy-up\nc\nn\nn\n").expect(0);
+    let terminal = Terminal::open(&sandbox, WIDE);
+    terminal.glassbox(&format!("replay --step {file}"), "RECORDING");
+    let shows = |layers: [&str; 2], story: &str| {
+        terminal.wait_for(&format!("{layers:?} {story}"), |screen| {
+            layers.iter().all(|l| screen.contains(l)) && unfolded(screen).contains(story)
+        })
+    };
+    let first = (["writable: empty", "> /etc/passwd  before unlink"], "is held before unlink on /etc/passwd");
+    let second =
+        (["D /etc/passwd  hidden", "> /etc/motd  before openat"], "is held before openat on /etc/motd");
+    terminal.line(":until life.supervise");
+    terminal.wait("life.supervise  event");
+    terminal.text("n");
+    shows(first.0, first.1);
+    // What the call did, and what is different by then.
+    terminal.text("n");
+    shows(["D /etc/passwd  hidden", "/etc  copied up"], "called unlink: /etc/passwd was removed.");
+    terminal.text("d");
+    terminal.wait_for("the differences", |s| {
+        s.contains("What is different") && s.contains("+ /etc/passwd  whiteout")
+    });
+    terminal.text("q");
+    terminal.text("n");
+    shows(second.0, second.1);
+    terminal.text("pp");
+    shows(first.0, first.1);
+    terminal.text("w");
+    terminal.wait("the modelled kernel asks glassbox first");
+    terminal.text("qq");
+    terminal.wait_for_shell();
+}
+
+#[test]
 fn without_a_terminal_there_is_the_line_console() {
     let sandbox = Sandbox::plain();
     let ran = sandbox.glassbox_with_input(&["--model", "run", "--rm", "--step", "box", "true"], "n\nc\n");
@@ -374,4 +414,145 @@ fn a_removal_is_told_and_can_fail() {
         assert!(ran.err.contains("one removal at a time"), "{}", ran.err);
     }
     assert!(sandbox.host().containers.is_empty());
+}
+
+/// In and out of a hold: what is held is said, nothing is changed by then, and what
+/// the call then does is seen.
+fn held_before_a_copy_up(sandbox: &Sandbox, kernel: &str) {
+    let terminal = Terminal::open(sandbox, WIDE);
+    let state = terminal.state();
+    let begin = || {
+        let command = "run --rm --network none --step box sh -c 'echo more >> /etc/motd; cat /etc/motd'";
+        terminal.glassbox(&format!("{kernel}{command}; echo status $?"), "WAITS   step 1/");
+        terminal.text("Bcopy-up");
+        terminal.key("Enter");
+        terminal.wait("breakpoint: copy-up");
+        terminal.text("c");
+        terminal.wait("n lets it go on, i asks the kernel. Held before openat on /etc/motd")
+    };
+    let screen = begin();
+    let story = unfolded(&screen);
+    assert!(screen.contains(" HELD "), "{screen}");
+    assert!(
+        story.contains("sh (process 1, on the host") && story.contains("is held before openat on"),
+        "{screen}"
+    );
+    assert!(screen.contains("writable: empty") && screen.contains("> /etc/motd  before openat"), "{screen}");
+    // What the kernel says, and why.
+    terminal.line(":inspect layers");
+    let screen = terminal.wait("What the kernel says now");
+    // A change would stand there by its path.
+    assert!(!screen.contains("│ /etc/motd "), "{screen}");
+    terminal.text("q");
+    terminal.text("w");
+    terminal.wait("asks glassbox first");
+    terminal.text("q");
+    if kernel.is_empty() {
+        terminal.text("!");
+        terminal.wait("(half-built) #");
+        terminal.line("wc -l < /etc/motd; echo seen-$((3*3))");
+        terminal.wait("seen-9");
+        terminal.line("exit");
+    } else {
+        terminal.text("!");
+        terminal.wait("no shell to open");
+    }
+    terminal.wait(" HELD ");
+    // The past is still there, and leads back.
+    terminal.text("p");
+    terminal.wait(" PAST ");
+    terminal.text("G");
+    terminal.wait(" HELD ");
+    // The call is made: first the way to the file, then the file.
+    let shows = |place: &str, layers: &str, held: bool, story: &str| {
+        terminal.wait_for(&format!("{place} {layers} {story}"), |screen| {
+            screen.contains(place)
+                && screen.contains(layers)
+                && screen.contains("> /etc/motd  before openat") == held
+                && unfolded(screen).contains(story)
+        })
+    };
+    terminal.text("n");
+    shows(" HAPPENED ", "C /etc  copied up", false, "openat: directory /etc was copied up");
+    terminal.wait("This happened in the container just now. n lets the run go on.");
+    terminal.text("n");
+    shows(" HAPPENED ", "C /etc/motd  copied up", false, "openat: /etc/motd was copied up.");
+    // Back to where it was held, to before that, and forward.
+    terminal.text("p");
+    shows(" PAST ", "writable: empty", true, "is held before openat on /etc/motd");
+    terminal.text("p");
+    shows(" PAST ", "writable: empty", false, "glassbox will wait for the command");
+    terminal.text("n");
+    shows(" PAST ", "writable: empty", true, "is held before openat on /etc/motd");
+    terminal.text("G");
+    shows(" HAPPENED ", "C /etc/motd  copied up", false, "openat: /etc/motd was copied up.");
+    terminal.text("n");
+    let screen = terminal.wait("Enter goes back to the stepper");
+    assert!(screen.contains("more") && screen.contains("ended with 0"), "{screen}");
+    terminal.key("Enter");
+    terminal.wait("life.read-changes");
+    terminal.text("c");
+    terminal.wait("The run is over");
+    terminal.text("q");
+    assert!(terminal.wait_for_shell().contains("status 0"));
+    assert_eq!(terminal.state(), state);
+    // What is removed is seen, too.
+    terminal
+        .glassbox(&format!("{kernel}run --rm --network none --step box rm /etc/passwd"), "WAITS   step 1/");
+    terminal.line(":break copy-up");
+    terminal.wait("breakpoint: copy-up");
+    terminal.text("c");
+    terminal.wait("Held before unlink on /etc/passwd");
+    terminal.text("c");
+    shows(" HAPPENED ", "C /etc  copied up", false, "unlink: directory /etc was copied up");
+    terminal.wait("This happened in the container just now. n lets the run go on.");
+    terminal.text("c");
+    shows(" HAPPENED ", "D /etc/passwd  hidden", false, "unlink: /etc/passwd was removed.");
+    terminal.text("c");
+    terminal.wait("Enter goes back to the stepper");
+    terminal.key("Enter");
+    terminal.wait("The run is over");
+    terminal.text("q");
+    terminal.wait_for_shell();
+    // Whoever quits while it is held takes the run back.
+    begin();
+    terminal.text("q");
+    terminal.wait("Press y to quit");
+    terminal.text("y");
+    let quit = || {
+        let screen = terminal.wait_for_shell();
+        assert!(screen.contains("you chose to quit") && screen.contains("status 130"), "{screen}");
+        assert_eq!(terminal.state(), state);
+    };
+    quit();
+    // So does who quits at what it has done, whatever the command is at by then.
+    let command = "run --rm --network none --step box sh -c 'echo x >> /new; sleep 1000'";
+    terminal.glassbox(&format!("{kernel}{command}; echo status $?"), "WAITS   step 1/");
+    terminal.line(":break created");
+    terminal.wait("breakpoint: created");
+    terminal.text("c");
+    terminal.wait("This happened in the container just now. n lets the run go on.");
+    terminal.text("q");
+    terminal.wait("Press y to quit");
+    terminal.text("y");
+    quit();
+}
+
+/// The words of a screen, whatever line they stand on.
+fn unfolded(screen: &str) -> String {
+    let middle = |line: &str| line.split('│').nth(1).unwrap_or_default().to_owned();
+    screen.lines().map(middle).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+#[ignore = "root"]
+fn a_process_is_held_and_looked_at() {
+    let (sandbox, before) = prepared();
+    held_before_a_copy_up(&sandbox, "");
+    as_before(&sandbox, &before, "a process was held");
+}
+
+#[test]
+fn a_process_of_the_model_is_held_and_looked_at() {
+    held_before_a_copy_up(&Sandbox::plain(), "--model ");
 }

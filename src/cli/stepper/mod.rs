@@ -15,7 +15,7 @@ use super::error::CliError;
 use crate::engine::{Decision, Pauser};
 use crate::kernel::linux::{enter, signals};
 use crate::kernel::{Failure, Kernel, KernelName, Slots, Subject};
-use crate::narrate::{Narrator, plain};
+use crate::narrate::{Line, Narrator, plain};
 use crate::plan::op::Slot;
 use crate::plan::{Op, Step, StepId};
 use crate::render::stepper::{App, Place, Run, Session, Wish};
@@ -33,6 +33,8 @@ struct Inner {
     /// Opened before the first step, closed when the user leaves.
     screen: Option<Screen>,
     left: bool,
+    /// The user quit at what happened in the container, which lives still.
+    quit: bool,
     /// The container's command has the terminal.
     lent: bool,
     /// Events before the step that is being carried out.
@@ -53,6 +55,7 @@ impl Live {
             app,
             screen: None,
             left: false,
+            quit: false,
             lent: false,
             begun: 0,
             drawn: Instant::now(),
@@ -70,13 +73,12 @@ impl Live {
 
 impl Inner {
     /// Waits for the user at this place. `false`: the run is to stop.
-    fn wait(&mut self, place: Place, message: Option<&str>, mut asked: Asked<'_, '_>) -> io::Result<bool> {
+    fn wait(&mut self, place: Place, message: Option<Line>, mut asked: Asked<'_, '_>) -> io::Result<bool> {
         if self.left {
             return Ok(true);
         }
         self.app.arrive(place);
-        if let Some(message) = message {
-            let line = self.app.narrator().say(message, &[]);
+        if let Some(line) = message {
             self.app.notice(line);
         }
         self.look_at_cgroup(&mut asked);
@@ -216,14 +218,14 @@ impl Inner {
         if stopped || !self.stops() {
             return Ok(true);
         }
-        self.wait(Place::Failed, Some("stepper_failed_here"), Some((kernel, slots)))
+        let line = self.app.narrator().say("stepper_failed_here", &[]);
+        self.wait(Place::Failed, Some(line), Some((kernel, slots)))
     }
 
-    /// Something happened in the container, or is about to: the container waits
-    /// only if its process is held.
-    fn life(&mut self, message: &str, asked: Asked<'_, '_>) -> io::Result<bool> {
+    /// Something happened in the container, or a process is held before it does.
+    fn life(&mut self, place: Place, line: Line, asked: Asked<'_, '_>) -> io::Result<bool> {
         let lent = self.lent;
-        let went_on = self.wait(Place::Held, Some(message), asked)?;
+        let went_on = self.wait(place, Some(line), asked)?;
         if lent && went_on {
             self.lend();
         }
@@ -242,10 +244,9 @@ impl Inner {
             && !matches!(life, Life::Held(_))
             && self.stops()
             && self.screen.is_some()
-            && !self.life("stepper_held_life", None)?
         {
-            // The sink's error ends the run, and undoes it.
-            return Err(io::Error::other("you chose to quit"));
+            let line = self.app.narrator().say("stepper_life", &[]);
+            self.quit = !self.life(Place::Life, line, None)?;
         }
         if let Some(screen) = &mut self.screen
             && self.drawn.elapsed() >= FOLLOW
@@ -269,7 +270,8 @@ impl Inner {
             _ => session.show_present(),
         }
         let message = if rolled_back { "stepper_rolled_back" } else { "stepper_over" };
-        self.wait(Place::Over, Some(message), None)?;
+        let line = self.app.narrator().say(message, &[]);
+        self.wait(Place::Over, Some(line), None)?;
         self.screen = None;
         Ok(())
     }
@@ -318,9 +320,17 @@ impl Pauser for Live {
             && (breaks.waits_for("copy_up") || breaks.waits_for("held"))
     }
 
-    fn held(&mut self, _: &Life, kernel: &mut dyn Kernel, slots: &Slots) -> Result<(), Failure> {
+    fn goes_on(&mut self) -> Result<(), Failure> {
         let mut inner = self.0.borrow_mut();
-        let answer = inner.life("stepper_held", Some((kernel, slots)));
+        let answer = Ok(!inner.quit);
+        inner.must_go(answer)
+    }
+
+    fn held(&mut self, life: &Life, kernel: &mut dyn Kernel, slots: &Slots) -> Result<(), Failure> {
+        let Life::Held(change) = life else { return Ok(()) };
+        let mut inner = self.0.borrow_mut();
+        let line = inner.app.narrator().held(change);
+        let answer = inner.life(Place::Held, line, Some((kernel, slots)));
         inner.must_go(answer)
     }
 

@@ -141,6 +141,7 @@ pub fn run(
         None => None,
     };
     loop {
+        life.goes_on()?;
         let mut fds = vec![
             PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::process::{Gpid, Machine, Program, signal_name};
+use super::process::{Gpid, Machine, Program, Standstill, Stop, signal_name};
 use super::steps::{self, Carried, Cx};
 use super::world::World;
 use crate::image::builtin;
@@ -68,6 +68,12 @@ fn userland_program() -> Program {
             userland::run(sys, invocation).await.unwrap_or(127)
         })
     })
+}
+
+fn stands_still(standstill: &Standstill) -> Failure {
+    let names: Vec<String> = standstill.waiting.iter().map(|(pid, name)| format!("{name} ({pid})")).collect();
+    Failure::new(format!("run the container: every process waits for another: {}", names.join(", ")), None)
+        .hint("on a real kernel this would wait for ever")
 }
 
 impl ModelKernel {
@@ -171,17 +177,17 @@ impl ModelKernel {
         };
         if self.watch != Watch::Off {
             let mut world = self.machine.shared.world.borrow_mut();
-            world.note_life(init, std::mem::take(&mut self.carried.suppliers), self.watch);
+            let suppliers = std::mem::take(&mut self.carried.suppliers);
+            world.note_life(init, suppliers, self.watch, life.holds());
         }
-        let exit = self.machine.run_until_exit(init, &mut self.console, life).map_err(|standstill| {
-            let names: Vec<String> =
-                standstill.waiting.iter().map(|(pid, name)| format!("{name} ({pid})")).collect();
-            Failure::new(
-                format!("run the container: every process waits for another: {}", names.join(", ")),
-                None,
-            )
-            .hint("on a real kernel this would wait for ever")
-        })?;
+        let exit = loop {
+            match self.machine.run(init, &mut self.console, life) {
+                Ok(Stop::Ended(exit)) => break exit,
+                Ok(Stop::Held(held)) => life.held(&held, self, slots)?,
+                Ok(Stop::Quit(failure)) => return Err(failure),
+                Err(standstill) => return Err(stands_still(&standstill)),
+            }
+        };
         self.machine.shared.world.borrow_mut().end_life(life);
         let applied = self.in_step(self.runtime, slots, |cx| steps::reap(cx, init)).1;
         self.machine.sweep();
@@ -231,8 +237,9 @@ impl Kernel for ModelKernel {
         world.notes = None;
         for step in &plan.steps {
             match &step.op {
-                Op::MountOverlay { lower, target, .. } => {
+                Op::MountOverlay { lower, upper, target, .. } => {
                     self.carried.layers.clone_from(lower);
+                    self.carried.upper.clone_from(upper);
                     self.carried.rootfs.clone_from(target);
                 }
                 Op::PivotRoot { new_root } => self.carried.rootfs.clone_from(new_root),
@@ -284,7 +291,8 @@ impl Kernel for ModelKernel {
 
     fn observe(&mut self, subject: Subject, _slots: &Slots) -> Vec<Fact> {
         let mut world = self.machine.shared.world.borrow_mut();
-        steps::observe(&mut world, subject, self.runtime, self.carried.init, &self.carried.layers)
+        let stack = (self.carried.layers.as_slice(), self.carried.upper.as_str());
+        steps::observe(&mut world, subject, self.runtime, self.carried.init, stack)
     }
 
     fn undo(&mut self, op: &Op, slots: &Slots) -> Result<Applied, StepFailure> {

@@ -21,6 +21,7 @@ stepper_topic_processes = processes
 stepper_place_live = WAITS
 stepper_place_failed = FAILED
 stepper_place_held = HELD
+stepper_place_life = HAPPENED
 stepper_place_after = DONE, SHOWN AGAIN
 stepper_place_past = PAST
 stepper_place_over = OVER
@@ -63,6 +64,7 @@ stepper_entries =
         [one] one entry
        *[other] { $count } entries
     }
+stepper_held_here = before { $call }
 stepper_layers_none = No layer yet.
 
 stepper_namespaces_none = There is no process of the container yet, and so no namespace of its own.
@@ -152,8 +154,8 @@ stepper_wait_enter = -- { $status ->
         [none] The terminal was the container's.
        *[other] The command ended with { $status }.
     } Enter goes back to the stepper. --
-stepper_held = A process is held before its call. i shows the layers; n lets it go on.
-stepper_held_life = This happened in the container just now. n lets the run go on.
+stepper_held = n lets it go on, i asks the kernel. Held before { $call } on { $path }; nothing is changed yet.
+stepper_life = This happened in the container just now. n lets the run go on.
 stepper_failed_here = The step failed. Nothing has been taken back yet: n does that.
 stepper_rolled_back = It was taken back. n shows how, step by step; q leaves.
 stepper_over = The run is over. p looks back; q leaves.

@@ -130,6 +130,8 @@ label_lesson = lesson
 label_failed = failed
 label_hint = hint
 label_undoing = undo
+label_earlier = earlier
+label_held = held
 label_life = life
 
 diff_same = unchanged
@@ -146,7 +148,11 @@ prompt_continue = continue
 prompt_break = break at ID
 prompt_delete = delete a break
 prompt_held = A process is held before its call. n lets it go on.
-held_why = The process made a system call, and the filter asks glassbox first. Whatever the layers hold now is what they held before the call; after it the writable layer has a copy or a whiteout, and the layer below is the same.
+held_why =
+    The process made a system call, and { $kernel ->
+        [model] the modelled kernel
+       *[linux] the filter
+    } asks glassbox first. Whatever the layers hold now is what they held before the call. If the call changes something, the writable layer has a copy or a whiteout afterwards, and the layer below is the same.
 prompt_inspect = inspect
 prompt_why = why
 prompt_shell = shell

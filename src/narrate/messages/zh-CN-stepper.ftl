@@ -21,6 +21,7 @@ stepper_topic_processes = 进程
 stepper_place_live = 等待中
 stepper_place_failed = 失败
 stepper_place_held = 已拦住
+stepper_place_life = 已发生
 stepper_place_after = 已完成，逐条回看
 stepper_place_past = 过去
 stepper_place_over = 已结束
@@ -58,6 +59,7 @@ stepper_opaque = 遮住下层内容
 stepper_redirect = 已改名
 stepper_layer = 第 { $index } 层
 stepper_entries = { $count } 项
+stepper_held_here = { $call } 之前
 stepper_layers_none = 还没有层。
 
 stepper_namespaces_none = 容器还没有进程，也就没有自己的命名空间。
@@ -143,8 +145,8 @@ stepper_wait_enter = -- { $status ->
         [none] 终端刚才归容器使用。
        *[other] 命令已结束，状态 { $status }。
     }按回车返回步进器。 --
-stepper_held = 一个进程被拦在系统调用之前。按 i 查看各层；按 n 放行。
-stepper_held_life = 容器里刚刚发生了这件事。按 n 继续运行。
+stepper_held = 按 n 放行，按 i 问内核。进程被拦在对 { $path } 的 { $call } 之前；现在什么都还没有变。
+stepper_life = 容器里刚刚发生了这件事。按 n 继续运行。
 stepper_failed_here = 这一步失败了。还没有撤销任何东西：按 n 开始撤销。
 stepper_rolled_back = 已全部撤销。按 n 逐步查看撤销过程；按 q 离开。
 stepper_over = 运行已结束。按 p 往回看；按 q 离开。

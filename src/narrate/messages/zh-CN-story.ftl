@@ -105,6 +105,8 @@ label_lesson = 课程
 label_failed = 失败
 label_hint = 办法
 label_undoing = 撤销
+label_earlier = 之前
+label_held = 拦住
 label_life = 容器
 
 diff_same = 没有变化
@@ -121,7 +123,11 @@ prompt_continue = 一直走
 prompt_break = 设断点
 prompt_delete = 删断点
 prompt_held = 一个进程停在它的系统调用之前，n 让它继续。
-held_why = 进程发起了系统调用，过滤器先来问 glassbox。现在各层里的样子就是调用之前的样子；调用之后，可写层里会多出副本或 whiteout，下面的层不变。
+held_why =
+    进程发起了系统调用，{ $kernel ->
+        [model] 模型内核
+       *[linux] 过滤器
+    }先来问 glassbox。现在各层里的样子就是调用之前的样子；如果调用改了什么，之后可写层里会多出副本或 whiteout，下面的层不变。
 prompt_inspect = 查看
 prompt_why = 为什么
 prompt_shell = 进入 shell

@@ -26,6 +26,8 @@ pub enum Place {
     Failed,
     /// While a process of the container is held before a call.
     Held,
+    /// At what happened in the container just now.
+    Life,
     /// It is over; what is shown is what was recorded.
     Over,
     /// There is no run, but the recording of one.

@@ -206,6 +206,7 @@ impl App {
             (Place::Before, true) => "stepper_place_live",
             (Place::Failed, true) => "stepper_place_failed",
             (Place::Held, true) => "stepper_place_held",
+            (Place::Life, true) => "stepper_place_life",
         })
     }
 

@@ -71,7 +71,11 @@ impl Popup {
             }
             Content::Why(step) => {
                 let known = Known { slots: &view.picture.slots };
-                let mut rows = vec![Row::Flush(narrator.title(&step.step.op, known)), Row::Blank];
+                let mut rows = Vec::new();
+                if let (Some(_), Some(kernel)) = (view.held(), view.picture.kernel) {
+                    rows.extend([view_step::why_held_row(kernel, narrator), Row::Blank]);
+                }
+                rows.extend([Row::Flush(narrator.title(&step.step.op, known)), Row::Blank]);
                 rows.push(Row::Flush(narrator.phase_text(step.step.phase)));
                 rows.push(Row::Blank);
                 rows.extend(view_step::isolated(&step.step.op, narrator));

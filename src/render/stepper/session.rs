@@ -4,12 +4,12 @@
 use super::breaks::Breaks;
 use crate::plan::{Phase, Plan, StepId};
 use crate::render::picture::{Picture, StepView};
-use crate::trace::{Body, Event};
+use crate::trace::{Body, Event, FileChange, Life};
 
 /// How to go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Run {
-    /// To the next step, failure or undo.
+    /// To the next step, process held, what it did then, failure or undo.
     #[default]
     Step,
     /// To the next event: each system call, each piece of evidence.
@@ -26,6 +26,8 @@ pub enum Run {
 #[derive(Debug, Default)]
 pub struct Session {
     events: Vec<Event>,
+    /// Those of them that say that a process is held.
+    holds: Vec<usize>,
     /// Events of the moment that is shown; all of them at the present.
     cursor: usize,
     /// After all events.
@@ -43,8 +45,9 @@ pub struct Session {
 impl Session {
     /// A session on a whole recording, at its first step.
     pub fn recorded(events: Vec<Event>) -> Self {
-        let mut session =
-            Session { present: Picture::at(&events, events.len()), events, ..Session::default() };
+        let present = Picture::at(&events, events.len());
+        let holds = (0..events.len()).filter(|at| held(&events[*at]).is_some()).collect();
+        let mut session = Session { present, holds, events, ..Session::default() };
         session.show(0);
         session.forward();
         session
@@ -54,6 +57,7 @@ impl Session {
     pub fn push(&mut self, event: &Event) {
         let follows = self.at_present();
         self.present.event(event);
+        self.holds.extend(held(event).map(|_| self.events.len()));
         self.events.push(event.clone());
         if follows {
             self.cursor = self.events.len();
@@ -125,9 +129,9 @@ impl Session {
         false
     }
 
-    /// The step, failure or undo before the moment that is shown.
+    /// The step, process held, what it did then, failure or undo before the moment that is shown.
     pub fn back(&mut self) -> bool {
-        let before = (0..self.cursor.saturating_sub(1)).rev().find(|at| is_station(&self.events[*at]));
+        let before = (0..self.cursor.saturating_sub(1)).rev().find(|at| self.is_station(*at));
         if let Some(at) = before {
             self.show(at + 1);
         }
@@ -158,7 +162,7 @@ impl Session {
         let by_run = match (&event.body, &self.run) {
             (Body::Begin { .. } | Body::End { .. }, _) => false,
             (_, Run::Into) => true,
-            (Body::About { .. } | Body::Failed { .. } | Body::Undoing { .. }, Run::Step) => true,
+            (_, Run::Step) => self.is_station(at),
             (Body::About { phase, .. }, Run::Finish(finished)) => phase != finished,
             (Body::About { step, .. }, Run::Until(wanted)) => step == wanted,
             (Body::Failed { .. }, Run::Finish(_) | Run::Until(_)) => true,
@@ -166,7 +170,8 @@ impl Session {
         };
         // Only a step can be the first of its phase.
         let phase = matches!(event.body, Body::About { .. }).then(|| self.phase_before(at)).flatten();
-        by_run || self.breaks.stop(event, phase)
+        let waits = self.breaks.waits_for("copy_up") || self.breaks.waits_for("held");
+        by_run || self.breaks.stop(event, phase) || waits && self.was_held(at)
     }
 
     fn phase_before(&self, at: usize) -> Option<Phase> {
@@ -180,12 +185,39 @@ impl Session {
     pub fn compared_with(&self) -> usize {
         self.mark.unwrap_or_else(|| {
             let end = self.cursor.saturating_sub(1);
-            (0..end).rev().find(|at| is_station(&self.events[*at])).map_or(0, |at| at + 1)
+            (0..end).rev().find(|at| self.is_station(*at)).map_or(0, |at| at + 1)
+        })
+    }
+
+    /// Where `next` and `back` stop.
+    fn is_station(&self, at: usize) -> bool {
+        let event = &self.events[at];
+        let step = matches!(event.body, Body::About { .. } | Body::Failed { .. } | Body::Undoing { .. });
+        step || held(event).is_some() || self.was_held(at)
+    }
+
+    /// Whether this is what a call did before which its process was held.
+    fn was_held(&self, at: usize) -> bool {
+        let (Body::Life { life: Life::CopyUp(did) }
+        | Body::Life { life: Life::Whiteout(did) }
+        | Body::Life { life: Life::Opaque(did) }
+        | Body::Life { life: Life::Redirect(did) }
+        | Body::Life { life: Life::Created(did) }) = &self.events[at].body
+        else {
+            return false;
+        };
+        let before = self.holds.partition_point(|held| *held < at);
+        let last = before.checked_sub(1).and_then(|n| held(&self.events[self.holds[n]]));
+        last.is_some_and(|held| {
+            (&held.path, &held.call, &held.process) == (&did.path, &did.call, &did.process)
         })
     }
 }
 
-/// Where `next` and `back` stop.
-fn is_station(event: &Event) -> bool {
-    matches!(event.body, Body::About { .. } | Body::Failed { .. } | Body::Undoing { .. })
+/// What a process is held before.
+fn held(event: &Event) -> Option<&FileChange> {
+    match &event.body {
+        Body::Life { life: Life::Held(change) } => Some(change),
+        _ => None,
+    }
 }

@@ -102,7 +102,7 @@ async fn copy<S: Sys>(p: &mut Prog<S>, from: String, to: String, keep: Keep) -> 
         }
     }
     for (path, stat) in dirs.into_iter().rev() {
-        if keep.attributes && set_attributes(&p.sys, &path, &stat).is_err() {
+        if keep.attributes && set_attributes(&p.sys, &path, &stat).await.is_err() {
             status = p.fail(&format!("can't preserve attributes of '{path}'")).await;
         }
     }
@@ -115,13 +115,13 @@ async fn copy_one<S: Sys>(sys: &S, from: &str, to: &str, stat: &Stat, keep: Keep
             let target = sys.read_link(from)?;
             match sys.symlink(&target, to) {
                 Err(Errno::EEXIST) => {
-                    sys.unlink(to)?;
+                    sys.unlink(to).await?;
                     sys.symlink(&target, to)?;
                 }
                 other => other?,
             }
             if keep.attributes {
-                sys.chown(to, stat.uid, stat.gid, true)?;
+                sys.chown(to, stat.uid, stat.gid, true).await?;
             }
             return Ok(());
         }
@@ -130,13 +130,13 @@ async fn copy_one<S: Sys>(sys: &S, from: &str, to: &str, stat: &Stat, keep: Keep
         FileType::Socket => return Err(Errno::EOPNOTSUPP),
         kind => sys.mknod(to, kind, stat.mode, stat.rdev_major, stat.rdev_minor)?,
     }
-    if keep.attributes { set_attributes(sys, to, stat) } else { Ok(()) }
+    if keep.attributes { set_attributes(sys, to, stat).await } else { Ok(()) }
 }
 
 async fn copy_data<S: Sys>(sys: &S, from: &str, to: &str, mode: u32, force: bool) -> SysResult<()> {
     let input = sys.open(from, OpenFlags::READ, 0).await?;
     let output = match sys.open(to, OpenFlags::CREATE, mode).await {
-        Err(_) if force && sys.unlink(to).is_ok() => sys.open(to, OpenFlags::CREATE, mode).await,
+        Err(_) if force && sys.unlink(to).await.is_ok() => sys.open(to, OpenFlags::CREATE, mode).await,
         other => other,
     };
     let result = match output {
@@ -160,14 +160,14 @@ async fn copy_data<S: Sys>(sys: &S, from: &str, to: &str, mode: u32, force: bool
     result
 }
 
-fn set_attributes<S: Sys>(sys: &S, path: &str, stat: &Stat) -> SysResult<()> {
+async fn set_attributes<S: Sys>(sys: &S, path: &str, stat: &Stat) -> SysResult<()> {
     // Only root may give files away; cp -p goes on without it.
-    match sys.chown(path, stat.uid, stat.gid, false) {
+    match sys.chown(path, stat.uid, stat.gid, false).await {
         Ok(()) | Err(Errno::EPERM) => {}
         Err(e) => return Err(e),
     }
-    sys.chmod(path, stat.mode)?;
-    sys.set_times(path, Some(stat.mtime))
+    sys.chmod(path, stat.mode).await?;
+    sys.set_times(path, Some(stat.mtime)).await
 }
 
 pub async fn mv<S: Sys>(p: &mut Prog<S>) -> u8 {
@@ -185,7 +185,7 @@ pub async fn mv<S: Sys>(p: &mut Prog<S>) -> u8 {
         if never && p.sys.lstat(&to).is_ok() {
             continue;
         }
-        match p.sys.rename(&from, &to) {
+        match p.sys.rename(&from, &to).await {
             Ok(()) => {}
             Err(Errno::EXDEV) => {
                 let keep = Keep { recursive: true, links: true, attributes: true, force: true };
@@ -194,7 +194,7 @@ pub async fn mv<S: Sys>(p: &mut Prog<S>) -> u8 {
                     && let Ok(stat) = p.sys.lstat(&from)
                 {
                     let mut left = Vec::new();
-                    remove_tree(&p.sys, &from, stat.kind, &mut left);
+                    remove_tree(&p.sys, &from, stat.kind, &mut left).await;
                     for (path, e) in left {
                         status = p.fail(&format!("can't remove '{path}': {}", words(e))).await;
                     }

@@ -14,7 +14,7 @@ pub async fn touch<S: Sys>(p: &mut Prog<S>) -> u8 {
     };
     let mut status = 0;
     for path in &options.rest {
-        let mut result = p.sys.set_times(path, None);
+        let mut result = p.sys.set_times(path, None).await;
         if result == Err(Errno::ENOENT) {
             if options.has('c') {
                 continue;
@@ -46,8 +46,11 @@ pub async fn mkdir<S: Sys>(p: &mut Prog<S>) -> u8 {
     };
     let mut status = 0;
     for path in &options.rest {
-        let result = if options.has('p') { make_parents(&p.sys, path) } else { p.sys.mkdir(path, 0o777) };
-        let result = result.and_then(|()| mode.map_or(Ok(()), |m| p.sys.chmod(path, m)));
+        let made = if options.has('p') { make_parents(&p.sys, path) } else { p.sys.mkdir(path, 0o777) };
+        let result = match (made, mode) {
+            (Ok(()), Some(mode)) => p.sys.chmod(path, mode).await,
+            (made, _) => made,
+        };
         if let Err(e) = result {
             status = p.fail(&format!("can't create directory '{path}': {}", words(e))).await;
         }
@@ -83,7 +86,7 @@ pub async fn rmdir<S: Sys>(p: &mut Prog<S>) -> u8 {
     for path in &options.rest {
         let mut path = path.as_str();
         loop {
-            if let Err(e) = p.sys.rmdir(path) {
+            if let Err(e) = p.sys.rmdir(path).await {
                 status = p.fail(&format!("'{path}': {}", words(e))).await;
                 break;
             }
@@ -115,9 +118,10 @@ pub async fn ln<S: Sys>(p: &mut Prog<S>) -> u8 {
         let path = if into { join(&place, base_name(&target)) } else { place.clone() };
         if options.has('f') {
             // Nothing there is what is wanted.
-            let _ = p.sys.unlink(&path);
+            let _ = p.sys.unlink(&path).await;
         }
-        let made = if options.has('s') { p.sys.symlink(&target, &path) } else { p.sys.link(&target, &path) };
+        let made =
+            if options.has('s') { p.sys.symlink(&target, &path) } else { p.sys.link(&target, &path).await };
         if let Err(e) = made {
             status = p.fail_at(&path, e).await;
         }
@@ -146,7 +150,11 @@ pub async fn mknod<S: Sys>(p: &mut Prog<S>) -> u8 {
     };
     let path = &options.rest[0];
     let made = p.sys.mknod(path, kind, 0o666, major, minor);
-    match made.and_then(|()| mode.map_or(Ok(()), |m| p.sys.chmod(path, m))) {
+    let result = match (made, mode) {
+        (Ok(()), Some(mode)) => p.sys.chmod(path, mode).await,
+        (made, _) => made,
+    };
+    match result {
         Ok(()) => 0,
         Err(e) => p.fail_at(path, e).await,
     }

@@ -89,7 +89,7 @@ pub async fn chmod<S: Sys>(p: &mut Prog<S>) -> u8 {
         };
         let result = match stat {
             Ok(stat) => match parse_mode(text, stat.mode, stat.kind == FileType::Dir) {
-                Some(mode) => p.sys.chmod(&path, mode),
+                Some(mode) => p.sys.chmod(&path, mode).await,
                 None => return p.fail(&format!("invalid mode '{text}'")).await,
             },
             Err(e) => Err(e),
@@ -123,8 +123,13 @@ pub async fn chown<S: Sys>(p: &mut Prog<S>) -> u8 {
     for (path, stat) in tree(&p.sys, &options.rest[1..], options.has('R')) {
         let nofollow = options.has('h') || options.has('R');
         let stat = if nofollow { stat } else { p.sys.stat(&path) };
-        let result = stat
-            .and_then(|s| p.sys.chown(&path, uid.unwrap_or(s.uid), gid.flatten().unwrap_or(s.gid), nofollow));
+        let result = match stat {
+            Ok(stat) => {
+                let (uid, gid) = (uid.unwrap_or(stat.uid), gid.flatten().unwrap_or(stat.gid));
+                p.sys.chown(&path, uid, gid, nofollow).await
+            }
+            Err(e) => Err(e),
+        };
         if let Err(e) = result {
             status = p.fail(&format!("{path}: {}", words(e))).await;
         }

@@ -2,7 +2,7 @@
 
 use crate::userland::prog::Prog;
 use crate::userland::text::{base_name, join, words};
-use crate::userland::{Errno, FileType, Sys, SysResult};
+use crate::userland::{Errno, FileType, Sys};
 
 pub async fn main<S: Sys>(p: &mut Prog<S>) -> u8 {
     let options = match p.options("rRfiv", &[("recursive", 'r'), ("force", 'f')]).await {
@@ -33,7 +33,7 @@ pub async fn main<S: Sys>(p: &mut Prog<S>) -> u8 {
             continue;
         }
         let mut failed = Vec::new();
-        remove_tree(&p.sys, path, kind, &mut failed);
+        remove_tree(&p.sys, path, kind, &mut failed).await;
         for (path, e) in failed {
             status = p.fail(&format!("can't remove '{path}': {}", words(e))).await;
         }
@@ -41,22 +41,27 @@ pub async fn main<S: Sys>(p: &mut Prog<S>) -> u8 {
     status
 }
 
-/// Removes a file or a whole tree, as much of it as can be.
-pub fn remove_tree<S: Sys>(sys: &S, path: &str, kind: FileType, failed: &mut Vec<(String, Errno)>) {
-    let result: SysResult<()> = if kind == FileType::Dir {
-        match sys.read_dir(path) {
-            Ok(entries) => {
-                for entry in entries {
-                    remove_tree(sys, &join(path, &entry.name), entry.kind, failed);
+/// Removes a file or a whole tree, as much of it as can be. With a list of its own
+/// instead of recursion: a directory's turn comes again when its entries are gone.
+pub async fn remove_tree<S: Sys>(sys: &S, path: &str, kind: FileType, failed: &mut Vec<(String, Errno)>) {
+    let mut todo = vec![(path.to_owned(), kind, false)];
+    while let Some((path, kind, again)) = todo.pop() {
+        let result = match kind {
+            FileType::Dir if again => sys.rmdir(&path).await,
+            FileType::Dir => match sys.read_dir(&path) {
+                Ok(entries) => {
+                    let below = entries.iter().rev().map(|e| (join(&path, &e.name), e.kind, false));
+                    let below: Vec<_> = below.collect();
+                    todo.push((path, kind, true));
+                    todo.extend(below);
+                    continue;
                 }
-                sys.rmdir(path)
-            }
-            Err(e) => Err(e),
+                Err(e) => Err(e),
+            },
+            _ => sys.unlink(&path).await,
+        };
+        if let Err(e) = result {
+            failed.push((path, e));
         }
-    } else {
-        sys.unlink(path)
-    };
-    if let Err(e) = result {
-        failed.push((path.to_owned(), e));
     }
 }

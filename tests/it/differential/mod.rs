@@ -34,6 +34,11 @@ fn glassbox(sandbox: &Sandbox, model: bool, args: &[&str]) -> Ran {
     sandbox.glassbox(&[&NETWORK, kernel, args].concat())
 }
 
+fn glassbox_with_input(sandbox: &Sandbox, model: bool, args: &[&str], input: &str) -> Ran {
+    let kernel: &[&str] = if model { &["--model"] } else { &[] };
+    sandbox.glassbox_with_input(&[&NETWORK, kernel, args].concat(), input)
+}
+
 fn see(sandbox: &Sandbox, model: bool, scenario: &Scenario) -> Seen {
     let Scenario { options, script } = scenario;
     let ran = glassbox(

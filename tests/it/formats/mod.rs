@@ -51,6 +51,35 @@ fn every_recording_kept_is_read() {
     assert!(count >= 9, "{count}");
 }
 
+/// What was held is told by a replay, and in every format that tells it all.
+#[test]
+fn a_process_held_is_told_in_every_format() {
+    let sandbox = Sandbox::plain();
+    let file = sandbox.path("held.jsonl");
+    let file = file.to_str().unwrap();
+    let run = ["--model", "run", "--rm", "--trace-file", file, "--step", "box", "rm", "/etc/passwd"];
+    let live = sandbox.glassbox_with_input(&run, "b copy-up\nc\nn\n").expect(0);
+    sandbox.glassbox(&["trace", "check", file]).expect(0);
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for told in [live.err, sandbox.glassbox(&["replay", file]).expect(0).out] {
+        assert!(words(&told).contains("is held before unlink on /etc/passwd."), "{told}");
+    }
+    let said = sandbox.glassbox(&["--lang", "zh-CN", "replay", file]).expect(0).out;
+    assert!(words(&said).replace(' ', "").contains("停在对/etc/passwd的unlink之前"), "{said}");
+    for format in FORMATS {
+        let text = sandbox.glassbox(&["replay", "--to", format, file]).expect(0).out;
+        let told = match format {
+            "svg" => text.len() > 500,
+            "jsonl" | "chrome.json" => text.contains("held"),
+            "md" => text.contains("is held before `unlink` on `/etc/passwd`"),
+            // With marks between the words, or folded.
+            _ => text.contains("held before") && text.contains("/etc/passwd"),
+        };
+        assert!(told, "{format}: {text}");
+    }
+    sandbox.glassbox(&["trace", "diff", file, file]).expect(0);
+}
+
 #[test]
 fn a_damaged_line_is_named() {
     let sandbox = Sandbox::plain();

@@ -65,12 +65,13 @@ impl Seen {
             .any(|found| found.strip_prefix(changed).is_some_and(|rest| rest.is_empty() || rest[0] == b'/'))
     }
 
-    /// The first path of the union that this call may change and that stands there
-    /// now, without a leading slash.
+    /// The paths of the union that this call can change and that stand there now,
+    /// without a leading slash.
     pub fn target(&self, asked: &Asked) -> Vec<Vec<u8>> {
         let Some(root) = root(asked.tid) else { return vec![] };
         let follows = follows(self.name, asked);
-        self.paths.iter().filter_map(|p| resolve(&root, p, follows)).collect()
+        let paths = self.paths.iter().take(changeable(self.name));
+        paths.filter_map(|p| resolve(&root, p, follows)).collect()
     }
 }
 
@@ -90,6 +91,16 @@ fn lexical(path: &Path) -> Vec<u8> {
 fn root(tid: i32) -> Option<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::open(format!("/proc/{tid}/root"), flags, Mode::empty()).ok()
+}
+
+/// How many of a call's paths it can change where something stands already; what
+/// only makes something is refused there.
+fn changeable(name: &str) -> usize {
+    match name {
+        "mkdir" | "mkdirat" | "mknod" | "mknodat" | "symlink" | "symlinkat" => 0,
+        "link" | "linkat" => 1,
+        _ => usize::MAX,
+    }
 }
 
 /// Whether a link at the end of the path is followed, by the call's own rules.

@@ -121,7 +121,7 @@ impl Layers {
     pub fn standing(&mut self, path: &[u8]) -> Option<Standing> {
         let fd = self.open_upper(path).ok()?;
         let stat = rustix::fs::fstat(&fd).ok()?;
-        let below = self.below(path);
+        let below = self.below(path).filter(|_| !self.is_in_opaque(path));
         let what = file_type(&stat);
         let of_below = |role, what| Standing {
             role,
@@ -154,6 +154,16 @@ impl Layers {
         let role = if copied { Role::Copy } else { Role::Created };
         let stands = (copied && what == FileType::File).then_some(stat.st_size as u64);
         Some(Standing { stands, ..of_below(role, what) })
+    }
+
+    /// A directory on the way hides what the layers below have at this path.
+    fn is_in_opaque(&self, path: &[u8]) -> bool {
+        let mut dirs = path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| &path[..at]);
+        let opaque = |dir: &[u8]| {
+            let fd = self.open_upper(dir).ok()?;
+            attribute(&fd, "opaque").map(|v| v.first() == Some(&b'y'))
+        };
+        dirs.any(|dir| opaque(dir) == Some(true))
     }
 
     /// Each path of the writable layer with what stands there, parents first.

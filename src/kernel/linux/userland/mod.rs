@@ -151,7 +151,7 @@ impl Sys for LinuxSys {
         Ok(())
     }
 
-    fn truncate(&self, path: &str, size: u64) -> SysResult<()> {
+    async fn truncate(&self, path: &str, size: u64) -> SysResult<()> {
         let size = i64::try_from(size).map_err(|_| Errno::EFBIG)?;
         Ok(unistd::truncate(path, size)?)
     }
@@ -208,19 +208,19 @@ impl Sys for LinuxSys {
         Ok(unistd::mkdir(path, Mode::from_bits_truncate(mode))?)
     }
 
-    fn rmdir(&self, path: &str) -> SysResult<()> {
+    async fn rmdir(&self, path: &str) -> SysResult<()> {
         Ok(std::fs::remove_dir(path)?)
     }
 
-    fn unlink(&self, path: &str) -> SysResult<()> {
+    async fn unlink(&self, path: &str) -> SysResult<()> {
         Ok(unistd::unlink(path)?)
     }
 
-    fn rename(&self, from: &str, to: &str) -> SysResult<()> {
+    async fn rename(&self, from: &str, to: &str) -> SysResult<()> {
         Ok(std::fs::rename(from, to)?)
     }
 
-    fn link(&self, from: &str, to: &str) -> SysResult<()> {
+    async fn link(&self, from: &str, to: &str) -> SysResult<()> {
         Ok(std::fs::hard_link(from, to)?)
     }
 
@@ -241,11 +241,11 @@ impl Sys for LinuxSys {
         Ok(mknod(path, kind, Mode::from_bits_truncate(mode), device)?)
     }
 
-    fn chmod(&self, path: &str, mode: u32) -> SysResult<()> {
+    async fn chmod(&self, path: &str, mode: u32) -> SysResult<()> {
         Ok(std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?)
     }
 
-    fn chown(&self, path: &str, uid: u32, gid: u32, nofollow: bool) -> SysResult<()> {
+    async fn chown(&self, path: &str, uid: u32, gid: u32, nofollow: bool) -> SysResult<()> {
         if nofollow {
             Ok(std::os::unix::fs::lchown(path, Some(uid), Some(gid))?)
         } else {
@@ -253,7 +253,7 @@ impl Sys for LinuxSys {
         }
     }
 
-    fn set_times(&self, path: &str, mtime: Option<i64>) -> SysResult<()> {
+    async fn set_times(&self, path: &str, mtime: Option<i64>) -> SysResult<()> {
         let time = mtime.map_or(TimeSpec::UTIME_NOW, |s| TimeSpec::new(s, 0));
         Ok(utimensat(AT_FDCWD, path, &time, &time, UtimensatFlags::FollowSymlink)?)
     }

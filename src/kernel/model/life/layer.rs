@@ -82,7 +82,7 @@ fn standing(overlay: &Overlay, fs: &Fs, path: &str, suppliers: &[Supplier]) -> O
 }
 
 /// The type of an inode, and its bytes if it is a regular file.
-fn looks(fs: &Fs, real: Real) -> (FileType, Option<u64>) {
+pub(super) fn looks(fs: &Fs, real: Real) -> (FileType, Option<u64>) {
     let Ok(inode) = fs.tree(real.sb).and_then(|t| t.get(real.ino)) else { return (FileType::File, None) };
     match &inode.body {
         Body::File(data) => (FileType::File, Some(data.len() as u64)),

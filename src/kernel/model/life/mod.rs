@@ -2,6 +2,7 @@
 //! does it, and handed over after each process's turn. Nothing is noted, and nothing
 //! is looked for, unless somebody listens.
 
+mod hold;
 mod layer;
 mod processes;
 
@@ -23,6 +24,10 @@ pub(crate) struct Notes {
     ledger: Ledger,
     /// Not handed over yet.
     told: Vec<Life>,
+    /// Somebody may want to hold a process before its call.
+    holds: bool,
+    /// What the process whose turn it is waits for an answer to.
+    question: Option<Life>,
     /// The writable layer as it stood when the first process ended: the union goes
     /// with the last of its users.
     summary: Option<LayerSummary>,
@@ -34,7 +39,7 @@ pub(crate) struct Notes {
 
 impl World {
     /// Begins to note what the container of this first process does.
-    pub(crate) fn note_life(&mut self, init: Gpid, suppliers: Vec<Supplier>, watch: Watch) {
+    pub(crate) fn note_life(&mut self, init: Gpid, suppliers: Vec<Supplier>, watch: Watch, holds: bool) {
         let root = self.procs.get(&init).map(|p| p.root.node.sb);
         let union = root.filter(|sb| self.watch_overlay(*sb));
         self.notes = Some(Box::new(Notes {
@@ -43,6 +48,8 @@ impl World {
             suppliers,
             ledger: Ledger::new(watch),
             told: Vec::new(),
+            holds,
+            question: None,
             summary: None,
             unasked: Vec::new(),
             starved: Vec::new(),

@@ -15,7 +15,7 @@ const PATIENCE: u64 = 200_000;
 const ARGUMENTS: usize = 32;
 
 impl World {
-    fn notes_on(&mut self, pid: Gpid) -> Option<&mut Notes> {
+    pub(super) fn notes_on(&mut self, pid: Gpid) -> Option<&mut Notes> {
         let inside = self.procs.get(&pid).is_some_and(|p| p.ns.pid != self.host_ns.pid);
         self.notes.as_deref_mut().filter(|_| inside)
     }

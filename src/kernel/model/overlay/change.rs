@@ -72,6 +72,7 @@ impl Overlay {
         let below = self.lower_has(fs, dir, name)?;
         let above = self.copy_up_dir(fs, dir)?;
         let upper = self.node(o)?.upper;
+        self.touch_all(fs, o)?;
         let tree = self.upper_mut(fs)?;
         if tree.lookup(above, name).is_ok() {
             tree.remove_all(above, name, now)?;
@@ -85,6 +86,17 @@ impl Overlay {
         node.linked = !node.dir && left > 0;
         self.reap(o);
         self.touch(dir, name);
+        Ok(())
+    }
+
+    /// Notes that the whiteouts in a directory go with it.
+    fn touch_all(&mut self, fs: &Fs, o: u64) -> Res<()> {
+        let node = self.node(o)?;
+        if let (Some(ino), true, true) = (node.upper, node.dir, self.watched.is_some()) {
+            for name in self.upper(fs)?.dir(ino)?.keys() {
+                self.touch(o, name);
+            }
+        }
         Ok(())
     }
 

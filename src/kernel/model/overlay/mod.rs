@@ -14,8 +14,8 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 
 pub(crate) use ids::Ids;
-pub(crate) use standing::Touched;
 use standing::Watched;
+pub(crate) use standing::{Below, Touched};
 
 use super::Res;
 use super::vfs::{Attr, Body, Ino, SbId, Tree};

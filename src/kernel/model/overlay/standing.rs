@@ -83,14 +83,15 @@ impl Overlay {
     /// `None` when nothing stands there.
     pub fn standing(&self, fs: &Fs, path: &str) -> Res<Option<(Role, Real, Option<Below>)>> {
         let tree = self.upper(fs)?;
-        let mut ino = self.node(ROOT)?.upper.unwrap_or_default();
+        let (mut ino, mut hides) = (self.node(ROOT)?.upper.unwrap_or_default(), false);
         for name in path.split('/') {
+            hides |= is_opaque(tree, ino);
             match tree.lookup(ino, name) {
                 Ok(next) => ino = next,
                 Err(_) => return Ok(None),
             }
         }
-        let below = self.below(fs, path)?;
+        let below = if hides { None } else { self.below(fs, path)? };
         let body = &tree.get(ino)?.body;
         let of_dir =
             |real: Real| -> Res<bool> { Ok(matches!(fs.tree(real.sb)?.get(real.ino)?.body, Body::Dir(_))) };
@@ -108,6 +109,16 @@ impl Overlay {
             }
         };
         Ok(Some((role, Real { sb: self.upper_sb, ino }, below)))
+    }
+
+    /// The path of what stands only in the layers below, and what they show there.
+    pub fn only_below(&self, fs: &Fs, o: u64) -> Res<Option<(String, Below)>> {
+        let node = self.node(o)?;
+        if node.upper.is_some() || !node.linked {
+            return Ok(None);
+        }
+        let path = self.path(node.parent, &node.name);
+        Ok(self.below(fs, &path)?.map(|below| (path, below)))
     }
 
     fn below(&self, fs: &Fs, path: &str) -> Res<Option<Below>> {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 pub(crate) use exec::{Image, MARKER};
-pub(crate) use sched::{Machine, Program, Shared};
+pub(crate) use sched::{Machine, Program, Shared, Standstill, Stop};
 pub(crate) use signal::{Signal, name as signal_name};
 
 use super::ns::{NsId, NsSet};

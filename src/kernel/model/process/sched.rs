@@ -10,10 +10,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::Gpid;
-use crate::kernel::OnLife;
 use crate::kernel::model::kernel::{Console, Stream};
 use crate::kernel::model::sys::ModelSys;
 use crate::kernel::model::world::World;
+use crate::kernel::{Failure, OnLife};
+use crate::trace::Life;
 use crate::userland::{Exit, Invocation};
 
 /// A running program.
@@ -38,38 +39,60 @@ pub(crate) struct Standstill {
     pub waiting: Vec<(Gpid, String)>,
 }
 
+/// Why the machine no longer runs.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Stop {
+    /// The process that was waited for has ended.
+    Ended(Exit),
+    /// A process is held before its call. It makes it when the machine runs again.
+    Held(Box<Life>),
+    /// Whoever listens does not let the container live on.
+    Quit(Failure),
+}
+
 /// The processes of the machine and what they run.
 pub(crate) struct Machine {
     pub shared: Rc<Shared>,
     tasks: BTreeMap<Gpid, Task>,
+    /// Who still has a turn in this round, the next one last.
+    round: Vec<Gpid>,
+    /// What the world had done when the round began.
+    before: u64,
 }
 
 impl Machine {
     pub fn new(world: World, program: Program) -> Machine {
         let shared = Shared { world: RefCell::new(world), started: RefCell::new(Vec::new()), program };
-        Machine { shared: Rc::new(shared), tasks: BTreeMap::new() }
+        Machine { shared: Rc::new(shared), tasks: BTreeMap::new(), round: Vec::new(), before: 0 }
     }
 
-    /// Runs until this process has ended.
-    pub fn run_until_exit(
-        &mut self,
-        init: Gpid,
-        console: &mut Console,
-        hear: OnLife<'_>,
-    ) -> Result<Exit, Standstill> {
+    /// Runs until this process has ended, or one is held.
+    pub fn run(&mut self, init: Gpid, console: &mut Console, hear: OnLife<'_>) -> Result<Stop, Standstill> {
         loop {
-            let before = self.shared.world.borrow().progress;
-            self.take_started();
-            let pids: Vec<Gpid> = self.tasks.keys().copied().collect();
-            for pid in pids {
-                self.step(pid);
+            if self.round.is_empty() {
+                self.before = self.shared.world.borrow().progress;
+                self.take_started();
+                self.round.extend(self.tasks.keys().rev());
+            }
+            while let Some(pid) = self.round.last() {
+                self.step(*pid);
                 self.shared.world.borrow_mut().tell_life(hear);
                 self.flush(console);
+                if let Err(failure) = hear.goes_on() {
+                    return Ok(Stop::Quit(failure));
+                }
+                let question = self.shared.world.borrow_mut().take_question();
+                match question {
+                    // Its turn is not over: whether it is held changes nothing for the others.
+                    Some(held) if hear.wants(&held) => return Ok(Stop::Held(Box::new(held))),
+                    Some(_) => {}
+                    None => drop(self.round.pop()),
+                }
             }
             if let Some(exit) = self.ended(init) {
-                return Ok(exit);
+                return Ok(Stop::Ended(exit));
             }
-            let moved = self.shared.world.borrow().progress != before;
+            let moved = self.shared.world.borrow().progress != self.before;
             if !moved && self.shared.started.borrow().is_empty() {
                 self.idle(console)?;
             }
@@ -187,6 +210,7 @@ impl Machine {
         for pid in dead {
             self.tasks.remove(&pid);
         }
+        self.round.clear();
     }
 }
 

@@ -34,7 +34,7 @@ pub(in crate::kernel::model) fn observe(
     subject: Subject,
     runtime: Gpid,
     init: Option<Gpid>,
-    layers: &[String],
+    (layers, upper): (&[String], &str),
 ) -> Vec<Fact> {
     let init = init.filter(|pid| w.procs.get(pid).is_some_and(|p| p.exit.is_none()));
     let pid = init.unwrap_or(runtime);
@@ -61,7 +61,9 @@ pub(in crate::kernel::model) fn observe(
         Subject::Network => network(w, &ctx),
         Subject::Layers => {
             let Ok(host) = w.ctx(runtime) else { return Vec::new() };
-            layers.iter().flat_map(|l| made(w, &host, l, l)).collect()
+            let mut facts: Vec<Fact> = layers.iter().flat_map(|l| made(w, &host, l, l)).collect();
+            facts.extend(changes(w, upper, layers));
+            facts
         }
         Subject::Processes => {
             let own = ctx.ns.pid;

@@ -48,6 +48,8 @@ pub(super) struct Carried {
     pub cwd: String,
     /// Layer trees, uppermost first.
     pub layers: Vec<String>,
+    /// The writable layer.
+    pub upper: String,
     /// A union that stands nowhere yet, and its options.
     pub detached: Option<(SbId, String)>,
     /// Views of layers: of which directories, and how they translate owners.

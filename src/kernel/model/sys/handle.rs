@@ -67,6 +67,16 @@ impl ModelSys {
         })
     }
 
+    /// Before a call that can change what stands at these paths: its process may be
+    /// held there. A link at the end of a path counts as what it leads to with `follow`.
+    pub(super) async fn about_to(&self, call: &str, paths: &[&str], follow: bool) {
+        if !self.shared.world.borrow_mut().question(self.pid, call, paths, follow) {
+            return;
+        }
+        let mut asked = false;
+        poll_fn(|_| if std::mem::replace(&mut asked, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+
     /// Tries again at each turn until it neither blocks (`None`) nor is past its
     /// time limit. A process that a signal is about to end does not return.
     async fn block<T>(

@@ -23,6 +23,9 @@ const CONNECT_TIMEOUT_MS: u64 = 127_000;
 
 impl Sys for ModelSys {
     async fn open(&self, path: &str, flags: OpenFlags, mode: u32) -> SysResult<Fd> {
+        if (flags.write || flags.truncate) && !flags.exclusive {
+            self.about_to("openat", &[path], true).await;
+        }
         let both = flags.read && flags.write;
         let (fd, fifo) = self.named("openat", |w, ctx| {
             let open = w.open(ctx, path, flags, mode)?;
@@ -89,7 +92,8 @@ impl Sys for ModelSys {
         })
     }
 
-    fn truncate(&self, path: &str, size: u64) -> SysResult<()> {
+    async fn truncate(&self, path: &str, size: u64) -> SysResult<()> {
+        self.about_to("truncate", &[path], true).await;
         self.named("truncate", |w, ctx| w.truncate(ctx, path, size))
     }
 
@@ -186,19 +190,24 @@ impl Sys for ModelSys {
         self.named("mkdir", |w, ctx| w.mkdir(ctx, path, mode))
     }
 
-    fn rmdir(&self, path: &str) -> SysResult<()> {
+    async fn rmdir(&self, path: &str) -> SysResult<()> {
+        self.about_to("rmdir", &[path], false).await;
         self.named("rmdir", |w, ctx| w.rmdir(ctx, path))
     }
 
-    fn unlink(&self, path: &str) -> SysResult<()> {
+    async fn unlink(&self, path: &str) -> SysResult<()> {
+        self.about_to("unlink", &[path], false).await;
         self.named("unlink", |w, ctx| w.unlink(ctx, path))
     }
 
-    fn rename(&self, from: &str, to: &str) -> SysResult<()> {
+    async fn rename(&self, from: &str, to: &str) -> SysResult<()> {
+        self.about_to("rename", &[from, to], false).await;
         self.named("rename", |w, ctx| w.rename(ctx, from, to))
     }
 
-    fn link(&self, from: &str, to: &str) -> SysResult<()> {
+    async fn link(&self, from: &str, to: &str) -> SysResult<()> {
+        // Its second path is none that stands.
+        self.about_to("linkat", &[from], false).await;
         self.named("linkat", |w, ctx| w.link(ctx, from, to))
     }
 
@@ -210,15 +219,19 @@ impl Sys for ModelSys {
         self.named("mknodat", |w, ctx| w.mknod(ctx, path, kind, mode, (major, minor)))
     }
 
-    fn chmod(&self, path: &str, mode: u32) -> SysResult<()> {
+    async fn chmod(&self, path: &str, mode: u32) -> SysResult<()> {
+        self.about_to("chmod", &[path], true).await;
         self.named("chmod", |w, ctx| w.chmod(ctx, path, mode))
     }
 
-    fn chown(&self, path: &str, uid: u32, gid: u32, nofollow: bool) -> SysResult<()> {
-        self.named(if nofollow { "lchown" } else { "chown" }, |w, ctx| w.chown(ctx, path, uid, gid, nofollow))
+    async fn chown(&self, path: &str, uid: u32, gid: u32, nofollow: bool) -> SysResult<()> {
+        let call = if nofollow { "lchown" } else { "chown" };
+        self.about_to(call, &[path], !nofollow).await;
+        self.named(call, |w, ctx| w.chown(ctx, path, uid, gid, nofollow))
     }
 
-    fn set_times(&self, path: &str, mtime: Option<i64>) -> SysResult<()> {
+    async fn set_times(&self, path: &str, mtime: Option<i64>) -> SysResult<()> {
+        self.about_to("utimensat", &[path], true).await;
         self.named("utimensat", |w, ctx| w.set_times(ctx, path, mtime))
     }
 

@@ -1,7 +1,7 @@
 //! The layer stack, drawn as it lies: the writable layer on top.
 
 use super::{View, bytes};
-use crate::narrate::{Label, Line, Span, brief_ids};
+use crate::narrate::{Label, Line, Span, brief_ids, plain};
 use crate::render::layout::{text_width, wrap};
 use crate::render::picture::{Entry, Layer, What, Writable};
 
@@ -86,7 +86,22 @@ fn one(view: &View<'_>, layer: &Layer, width: usize) -> Vec<Line> {
         let text = super::plan::cut(made, width.saturating_sub(4));
         out.push(vec![Span::new(Label::Dim, "│   "), Span::new(Label::Code, text)]);
     }
+    out.extend(held(view, layer, width));
     out
+}
+
+/// That a process is held before it changes something that this layer supplies.
+fn held(view: &View<'_>, layer: &Layer, width: usize) -> Option<Line> {
+    let change = view.held()?;
+    change.layer.as_ref().filter(|l| l.digest.text() == layer.diff_id)?;
+    let call = change.call.clone().unwrap_or_default();
+    let note = plain(&view.narrator.say("stepper_held_here", &[("call", call.into())]));
+    let path = super::plan::cut(&change.path, width.saturating_sub(6 + text_width(&note)).max(12));
+    Some(vec![
+        Span::new(Label::Dim, "│ "),
+        Span::new(Label::Value, format!("> {path}")),
+        Span::new(Label::Dim, format!("  {note}")),
+    ])
 }
 
 fn marked(sign: &str, line: Line) -> Line {

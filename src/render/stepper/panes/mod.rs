@@ -13,7 +13,7 @@ mod story;
 use super::session::Session;
 use crate::narrate::{Label, Line, Narrator, Span};
 use crate::render::picture::{Picture, StepView};
-use crate::trace::Value;
+use crate::trace::{Body, FileChange, Life, Value};
 
 /// A pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +95,22 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
+    /// What happened in the container at this moment, unless another step is looked at.
+    pub fn life(&self) -> Option<&Life> {
+        match &self.session.event()?.body {
+            Body::Life { life } => Some(life).filter(|_| self.selected.is_none()),
+            _ => None,
+        }
+    }
+
+    /// What a process is held before at this moment.
+    pub fn held(&self) -> Option<&FileChange> {
+        match self.life()? {
+            Life::Held(change) => Some(change),
+            _ => None,
+        }
+    }
+
     fn say(&self, message: &str) -> Line {
         self.narrator.say(message, &[])
     }

@@ -7,6 +7,7 @@ use crate::narrate::{Known, Label, Line, Span};
 use crate::render::layout::{Row, layout};
 use crate::render::picture::{State, StepView};
 use crate::render::{lines as said, step as view_step};
+use crate::trace::Life;
 
 /// The lines.
 pub fn lines(view: &View<'_>, width: usize) -> Vec<Line> {
@@ -19,12 +20,29 @@ pub fn lines(view: &View<'_>, width: usize) -> Vec<Line> {
         Row::Flush(title.into_iter().map(|s| Span { label: Label::Title, ..s }).collect()),
         Row::Flush(view_step::orientation(&step.step, narrator)),
     ];
-    rows.extend(outcome(view, step));
-    for life in &step.life {
-        rows.push(noted("label_life", narrator.life(life)));
+    match view.life() {
+        Some(now) => rows.extend(moment(view, now, &step.life)),
+        None => {
+            rows.extend(outcome(view, step));
+            rows.extend(step.life.iter().map(|life| noted("label_life", narrator.life(life))));
+            rows.extend(view_step::why_rows(&step.step, &view.picture.slots, narrator));
+        }
     }
-    rows.extend(view_step::why_rows(&step.step, &view.picture.slots, narrator));
     layout(&rows, width)
+}
+
+/// While the container lives: what is looked at first, and then what led to it, the
+/// latest first.
+fn moment(view: &View<'_>, now: &Life, all: &[Life]) -> Vec<Row> {
+    let narrator = view.narrator;
+    let noted =
+        |margin: &str, life: &Life| Row::Noted { margin: narrator.word(margin), line: narrator.life(life) };
+    let held = view.held().and(view.picture.kernel);
+    let mut rows = vec![noted(if held.is_some() { "label_held" } else { "label_life" }, now)];
+    rows.extend(held.map(|kernel| view_step::why_held_row(kernel, narrator)));
+    let earlier = all.split_last().map_or(&[][..], |(_, earlier)| earlier);
+    rows.extend(earlier.iter().rev().map(|life| noted("label_earlier", life)));
+    rows
 }
 
 /// What can be said of it at this moment, and no more.
