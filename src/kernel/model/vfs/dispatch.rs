@@ -37,7 +37,8 @@ impl World {
 
     pub(crate) fn lookup(&mut self, ctx: &Ctx, dir: Node, name: &str) -> Res<Node> {
         if name.len() > NAME_MAX {
-            return Err(Errno::ENAMETOOLONG);
+            // In a directory that is gone no name is looked for.
+            return Err(if self.is_gone(dir)? { Errno::ENOENT } else { Errno::ENAMETOOLONG });
         }
         let ino = match self.fs.sb(dir.sb)? {
             Sb::Tree(tree) => tree.lookup(dir.ino, name)?,
