@@ -138,11 +138,10 @@ pub fn run(
     context: &Context,
     args: &ContainerArgs,
     request: &RunRequest,
+    image: &Image,
     mut watching: Watching,
 ) -> Result<Outcome, CliError> {
-    repair(context)?;
-    let image = super::setup::image(context, &args.image, false)?;
-    let Prepared { spec, mut plan } = launch::prepare(context, args, request, &image, false)?;
+    let Prepared { spec, mut plan } = launch::prepare(context, args, request, image, false)?;
     if watching.tells() {
         crate::plan::run::tell_life(&mut plan);
     }

@@ -69,7 +69,12 @@ pub fn run(context: &Context, args: &PullArgs) -> Result<u8, CliError> {
         say(place, &format!("Using default tag: {DEFAULT_TAG}"))?;
     }
     if context.model {
-        return modelled(context, watching, &named.or_latest(), &platform, place);
+        let reference = named.or_latest();
+        let status = modelled(context, watching, &reference, &platform, place)?;
+        if status == 0 {
+            output::print(&format!("{reference}\n"))?;
+        }
+        return Ok(status);
     }
     let client = client(context, &args.from, &watching);
     let (references, what) = if args.all_tags {
@@ -145,7 +150,6 @@ fn modelled(
         say(place, &format!("Digest: {}", arrived.manifest))?;
     }
     say(place, &status(changed, &reference.familiar()))?;
-    output::print(&format!("{reference}\n"))?;
     Ok(0)
 }
 

@@ -149,3 +149,6 @@ pub(super) fn index_text(index: &ImageIndex, path: &Path) -> Result<Vec<u8>, Ima
 fn text(path: &Path) -> Cow<'_, str> {
     path.to_string_lossy()
 }
+
+#[cfg(test)]
+mod tests;

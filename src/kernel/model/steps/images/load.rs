@@ -88,8 +88,8 @@ pub fn take(cx: &mut Cx<'_>, blob: &str, diff_id: &str, file: &str, dir: &str) -
     if found != blob || found != diff_id {
         return Err(Failure::new(format!("{}: its digest is {found}", what()), None));
     }
+    write(cx, file, bytes.clone())?;
     unpack(cx, dir, &bytes, what)?;
-    write(cx, file, bytes)?;
     Ok(false)
 }
 
