@@ -2,6 +2,8 @@ use std::collections::BTreeSet;
 
 use super::tests::put;
 use super::*;
+use crate::image::index::{Collected, REF_NAME};
+use crate::image::manifest;
 use crate::image::Reference;
 use crate::image::layers::test_tar::Tar;
 

@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::*;
-use crate::image::Reference;
+use crate::image::index::{NewImage, Removed};
+use crate::image::{Image, Reference};
 use crate::image::layers::test_tar::Tar;
 
 /// Puts an image with these layers into a store.

@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 
 use super::*;
