@@ -61,6 +61,9 @@ pub const DEMO: &str = "/root/demo.tar";
 /// are missing.
 pub fn furnish(world: &mut World) -> Result<(), CliError> {
     world.offer_builtin()?;
+    world.offer_registry().map_err(|e| {
+        CliError::new(format!("failed to put the image demo into the modelled registry: {e}"))
+    })?;
     if world.disk_entry(DEMO).is_none() {
         let archive = HostEntry::File { path: DEMO.to_owned(), mode: 0o644, content: demo::archive() };
         world.populate("/", &[archive]).map_err(|errno| DiskError::Model { path: DEMO.into(), errno })?;

@@ -34,6 +34,10 @@ pub fn ask(
     steps: Vec<(String, ImageOp)>,
     prepare: impl FnOnce(&mut Sending),
 ) -> Result<(u8, Sending), CliError> {
+    if context.model {
+        let (status, mut worker) = run(context, args, steps, |_| {})?;
+        return Ok((status, worker.answers()));
+    }
     let watching = args.watching(context)?;
     options.log = watching.watch() != Watch::Off;
     let mut kernel = action::kernel(context, &watching);

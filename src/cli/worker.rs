@@ -16,9 +16,13 @@ use crate::engine::Outcome;
 use crate::image::create::{Described, LayerRef};
 use crate::image::index::Removed;
 use crate::image::layers::Limits;
+use crate::image::manifest::OCI_MANIFEST;
+use crate::image::registry::Manifest;
+use crate::image::registry::search::Hit;
 use crate::image::save::Chosen;
 use crate::image::{Incoming, Reference};
 use crate::kernel::linux::LinuxKernel;
+use crate::kernel::linux::images::Sending;
 use crate::kernel::model::{Before, Console, ModelKernel};
 use crate::kernel::{Applied, Kernel, KernelName, OnLife, Slots, StepFailure, Subject, Watch};
 use crate::plan::image::{Arriving, ImageOp};
@@ -166,6 +170,26 @@ impl Worker {
             Worker::Real(_) => &[],
             Worker::Model(machine) => machine.kernel.arriving(),
         }
+    }
+
+    /// What a modelled registry answered, as a real one's answers are held.
+    pub fn answers(&mut self) -> Sending {
+        let mut sending = Sending::default();
+        if let Worker::Model(machine) = self {
+            let asked = std::mem::take(&mut machine.kernel.images().asked);
+            let hit = |name: String| Hit {
+                is_official: !name.contains('/'),
+                name,
+                description: None,
+                star_count: 0,
+                is_automated: false,
+            };
+            sending.hits = asked.hits.into_iter().map(hit).collect();
+            sending.config = asked.config;
+            let manifest = |(digest, bytes)| Manifest { bytes, media_type: OCI_MANIFEST.to_owned(), digest };
+            sending.manifests = asked.manifest.into_iter().map(manifest).collect();
+        }
+        sending
     }
 
     /// What was removed by all steps.

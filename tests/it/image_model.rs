@@ -239,3 +239,34 @@ fn both_kernels_make_the_same_layer() {
     assert!(layers[0].iter().any(|m| m.0 == "etc/.wh.shells"), "{:?}", layers[0]);
     assert_eq!(layers[0], layers[1]);
 }
+
+#[test]
+fn what_is_pushed_can_be_pulled_again() {
+    let sandbox = Sandbox::model();
+    out(&sandbox, &["run", "--name", "first", "box", "sh", "-c", "echo kept > /root/file"]);
+    out(&sandbox, &["commit", "first", "registry.example/team/app:1"]);
+    let pushed = out(&sandbox, &["push", "registry.example/team/app:1"]);
+    assert!(
+        pushed.starts_with("The push refers to repository [registry.example/team/app]\n1: digest: sha256:"),
+        "{pushed}"
+    );
+    let digest = pushed.split_whitespace().find(|w| w.starts_with("sha256:")).unwrap().to_owned();
+    out(&sandbox, &["rm", "first"]);
+    out(&sandbox, &["rmi", "registry.example/team/app:1"]);
+    // From the registry the same manifest, byte for byte.
+    let pulled = out(&sandbox, &["pull", "registry.example/team/app:1"]);
+    assert!(pulled.contains(&format!("Digest: {digest}\n")), "{pulled}");
+    let name = format!("registry.example/team/app@{digest}");
+    assert_eq!(out(&sandbox, &["run", "--rm", &name, "cat", "/root/file"]), "kept\n");
+    let shown: Value =
+        serde_json::from_str(&out(&sandbox, &["manifest", "inspect", "registry.example/team/app:1"]))
+            .unwrap();
+    assert_eq!(shown["layers"].as_array().unwrap().len(), 4);
+    assert_eq!(out(&sandbox, &["search", "--format", "{{.Name}}", "registry.example/app"]), "team/app\n");
+    assert_eq!(out(&sandbox, &["search", "--format", "{{.Name}}", "dem"]), "demo\n");
+    // A second push finds everything there.
+    let again = out(&sandbox, &["push", "--trace-file", "-", "registry.example/team/app:1"]);
+    assert_eq!(steps_done_before(&again), 5, "four layers and the config: {again}");
+    fails(&sandbox, &["manifest", "inspect", "nothing"], "not found");
+    fails(&sandbox, &["login", "-u", "me", "-p", "secret"], "no such operation");
+}

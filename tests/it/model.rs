@@ -112,7 +112,6 @@ fn what_the_model_does_not_have_is_said() {
         (&["run", "--pull", "never", "debian", "true"], "no such image in this store"),
         (&["load", "-i", "/dev/null"], "a path is one of the modelled disk"),
         (&["save", "-o", "/nowhere/x.tar", "box"], "the modelled disk, which has /root and /tmp"),
-        (&["push", "box"], "the modelled kernel has no registry to push"),
         (&["run", "-v", "/nowhere:/x", "box", "true"], "the path must exist on the modelled disk"),
         (&["inspect", "nothing"], "no such container or image"),
     ] {

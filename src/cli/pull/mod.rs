@@ -69,6 +69,10 @@ pub fn run(context: &Context, args: &PullArgs) -> Result<u8, CliError> {
         say(place, &format!("Using default tag: {DEFAULT_TAG}"))?;
     }
     if context.model {
+        if args.all_tags {
+            return Err(CliError::new("cannot pull all tags from the modelled registry at once")
+                .hint("pull them one by one: it is asked for one name at a time"));
+        }
         let reference = named.or_latest();
         let status = modelled(context, watching, &reference, &platform, place)?;
         if status == 0 {

@@ -38,7 +38,7 @@ impl Bench {
         self.place.path().join(name)
     }
 
-    fn stack(&self) -> Stack {
+    fn stack(&self) -> Stack<'static> {
         Stack::open(&["3", "2", "1"].map(|l| self.path(l))).unwrap()
     }
 }

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::image::index::{NewImage, Removed};
-use crate::image::{Image, Reference};
 use crate::image::layers::test_tar::Tar;
+use crate::image::{Image, Reference};
 
 /// Puts an image with these layers into a store.
 pub fn put(store: &Store, names: &[&str], tars: &[Vec<u8>]) -> Image {

@@ -218,6 +218,7 @@ pub(crate) fn of_stat(stat: &fs::Stat) -> Stat {
         gid: stat.st_gid,
         size: u64::try_from(stat.st_size).unwrap_or(0),
         blocks: u64::try_from(stat.st_blocks).unwrap_or(0),
+        #[allow(clippy::useless_conversion, reason = "it is narrower on some machines")]
         nlink: u64::from(stat.st_nlink),
         id: (stat.st_dev, stat.st_ino),
         rdev: (fs::major(stat.st_rdev), fs::minor(stat.st_rdev)),

@@ -38,7 +38,7 @@ impl Bench {
     }
 
     /// Layer 0 is the topmost.
-    fn stack(&self) -> Stack {
+    fn stack(&self) -> Stack<'static> {
         Stack::open(&["0", "1", "2"].map(|l| self.path(l))).unwrap()
     }
 }

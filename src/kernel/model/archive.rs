@@ -7,6 +7,7 @@ use std::io::Read;
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 use serde_json::{Value, json};
 
+use super::steps::Asked;
 use super::store::Unpacked;
 #[cfg(feature = "linux")]
 use crate::image::create::Described;
@@ -19,6 +20,9 @@ use crate::plan::image::{Arriving, ArrivingLayer};
 
 /// Media type of a layer that is not compressed.
 pub(crate) const TAR: &str = "application/vnd.oci.image.layer.v1.tar";
+
+/// Whether a blob or, with `true`, a layer's tree is in the store.
+type There<'a> = dyn Fn(&str, bool) -> bool + 'a;
 
 /// What the model holds of images on their way into its store.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +37,8 @@ pub(crate) struct ModelImages {
     pub blobs: BTreeMap<String, Vec<u8>>,
     /// What unpacking the last layer counted and converted.
     pub unpacked: Option<Unpacked>,
+    /// What a registry was asked.
+    pub asked: Asked,
     /// The digest that a name leads to in a registry.
     pub source: Option<String>,
     /// What comes in for `-`, and what goes out.
@@ -155,49 +161,73 @@ impl ModelImages {
     ///
     /// # Errors
     /// Why a config cannot be read, or what it lacks.
-    pub fn resolve(&mut self, there: &dyn Fn(&str, bool) -> bool) -> Result<(), String> {
+    pub fn resolve(&mut self, there: &There<'_>) -> Result<(), String> {
         for found in self.manifests.clone() {
-            let config =
-                self.files.get(&found.config).ok_or_else(|| format!("it lacks {:?}", found.config))?;
-            let parsed: Value = serde_json::from_slice(config).map_err(|e| e.to_string())?;
-            let diff_ids = parsed.pointer("/rootfs/diff_ids").and_then(Value::as_array).cloned();
-            let diff_ids: Vec<String> =
-                diff_ids.iter().flatten().filter_map(|d| d.as_str().map(str::to_owned)).collect();
+            let file = |path: &String| self.files.get(path).ok_or_else(|| format!("it lacks {path:?}"));
+            let config = file(&found.config)?.clone();
             let mut layers = Vec::new();
-            for ((path, diff_id), chain_id) in
-                found.layers.iter().zip(&diff_ids).zip(digest::chain_ids(&diff_ids))
-            {
-                let bytes = self.files.get(path).ok_or_else(|| format!("it lacks {path:?}"))?;
-                // Verified when it is taken in.
-                self.blobs.insert(diff_id.clone(), bytes.clone());
-                layers.push(ArrivingLayer {
-                    blob: diff_id.clone(),
-                    media_type: TAR.into(),
-                    size: bytes.len() as u64,
-                    diff_id: diff_id.clone(),
-                    stored: there(diff_id, false),
-                    unpacked: there(&chain_id, true),
-                    chain_id,
-                });
+            for path in &found.layers {
+                let bytes = file(path)?.clone();
+                layers.push((digest::of_bytes(&bytes), bytes));
             }
-            let image = digest::of_bytes(config);
-            let manifest = json!({
+            self.arrive(found.names, &config, layers, None, there)?;
+        }
+        Ok(())
+    }
+
+    /// An image whose config and layers, by digest, were read. Without a manifest one is
+    /// made.
+    ///
+    /// # Errors
+    /// Why the config cannot be read, or that it names other layers.
+    pub fn arrive(
+        &mut self,
+        names: Vec<String>,
+        config: &[u8],
+        blobs: Vec<(String, Vec<u8>)>,
+        manifest: Option<Vec<u8>>,
+        there: &There<'_>,
+    ) -> Result<(), String> {
+        let parsed: Value = serde_json::from_slice(config).map_err(|e| e.to_string())?;
+        let diff_ids = parsed.pointer("/rootfs/diff_ids").and_then(Value::as_array).cloned();
+        let diff_ids: Vec<String> =
+            diff_ids.iter().flatten().filter_map(|d| d.as_str().map(str::to_owned)).collect();
+        if diff_ids.len() != blobs.len() {
+            return Err(format!("its config names {} layers, and it has {}", diff_ids.len(), blobs.len()));
+        }
+        let mut layers = Vec::new();
+        for ((blob, diff_id), chain_id) in blobs.iter().zip(&diff_ids).zip(digest::chain_ids(&diff_ids)) {
+            layers.push(ArrivingLayer {
+                blob: blob.0.clone(),
+                media_type: TAR.into(),
+                size: blob.1.len() as u64,
+                diff_id: diff_id.clone(),
+                stored: there(&blob.0, false),
+                unpacked: there(&chain_id, true),
+                chain_id,
+            });
+        }
+        let image = digest::of_bytes(config);
+        let manifest = manifest.unwrap_or_else(|| {
+            let layer =
+                |l: &ArrivingLayer| json!({"mediaType": l.media_type, "digest": l.blob, "size": l.size});
+            json!({
                 "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
                 "config": {
                     "mediaType": "application/vnd.oci.image.config.v1+json",
                     "digest": image, "size": config.len(),
                 },
-                "layers": layers.iter()
-                    .map(|l| json!({"mediaType": l.media_type, "digest": l.blob, "size": l.size}))
-                    .collect::<Vec<_>>(),
+                "layers": layers.iter().map(layer).collect::<Vec<_>>(),
             })
             .to_string()
-            .into_bytes();
-            self.blobs.insert(image.clone(), config.clone());
-            let digest = digest::of_bytes(&manifest);
-            self.blobs.insert(digest.clone(), manifest);
-            self.arriving.push(Arriving { names: found.names, image, manifest: digest, layers });
-        }
+            .into_bytes()
+        });
+        let digest = digest::of_bytes(&manifest);
+        // Verified when it is taken in.
+        self.blobs.extend(blobs);
+        self.blobs.insert(image.clone(), config.to_vec());
+        self.blobs.insert(digest.clone(), manifest);
+        self.arriving.push(Arriving { names, image, manifest: digest, layers });
         Ok(())
     }
 }

@@ -24,6 +24,7 @@ mod ns;
 mod overlay;
 mod process;
 mod procfs;
+pub(crate) mod registry;
 mod session;
 mod steps;
 mod store;

@@ -11,8 +11,6 @@ use crate::trace::{Fact, Kind, Value};
 
 /// What the modelled disk has now.
 pub fn evidence(op: &ImageOp, cx: &mut Cx<'_>) -> Vec<Fact> {
-    let fact =
-        |source: &str, key: &str, value: Value| Fact { source: source.into(), key: key.to_owned(), value };
     match op {
         ImageOp::OpenArchive { .. } => match cx.carried.images.files.len() {
             0 => Vec::new(),
@@ -26,19 +24,15 @@ pub fn evidence(op: &ImageOp, cx: &mut Cx<'_>) -> Vec<Fact> {
             let names = |names: &[String]| Value::Text(names.join(" "));
             cx.carried.images.manifests.iter().map(|f| fact(path, "image", names(&f.names))).collect()
         }
-        ImageOp::AskRegistry { registry, reference, .. } => {
-            let found = cx.carried.images.manifests.iter().any(|m| m.names.contains(reference));
-            let held = if found { "a manifest" } else { "nothing" };
-            vec![fact(registry, reference, held.into())]
-        }
         ImageOp::ReadConfigs { path } | ImageOp::FetchConfig { registry: path, .. } => {
             let digest = |key: &str, d: &str| fact(path, key, Value::volatile(Kind::Digest, d));
             let of = |image: &crate::plan::image::Arriving| {
-                let mut facts = vec![
-                    digest("config", &image.image),
-                    digest("manifest", &image.manifest),
-                    fact(path, "manifest", "made from manifest.json".into()),
-                ];
+                let mut facts = vec![digest("config", &image.image)];
+                // What a registry's manifest is was told before.
+                if let ImageOp::ReadConfigs { .. } = op {
+                    facts.push(digest("manifest", &image.manifest));
+                    facts.push(fact(path, "manifest", "made from manifest.json".into()));
+                }
                 for (n, layer) in (1..).zip(&image.layers) {
                     facts.push(digest(&format!("layer {n} blob"), &layer.blob));
                     facts.push(digest(&format!("layer {n} diff ID"), &layer.diff_id));
@@ -124,7 +118,7 @@ pub fn evidence(op: &ImageOp, cx: &mut Cx<'_>) -> Vec<Fact> {
             }
             facts
         }
-        _ => Vec::new(),
+        _ => super::registry::evidence(op, cx),
     }
 }
 
@@ -152,7 +146,11 @@ fn blob(cx: &Cx<'_>, path: &str) -> Vec<Fact> {
     }
 }
 
-fn int(n: u64) -> Value {
+pub(super) fn fact(source: &str, key: &str, value: Value) -> Fact {
+    Fact { source: source.into(), key: key.to_owned(), value }
+}
+
+pub(super) fn int(n: u64) -> Value {
     Value::Int(i64::try_from(n).unwrap_or(i64::MAX))
 }
 

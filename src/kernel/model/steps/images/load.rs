@@ -2,8 +2,8 @@
 
 use super::super::{Cx, at_cwd, zero};
 use super::write;
+use crate::image::digest;
 use crate::image::index::Content;
-use crate::image::{demo, digest};
 use crate::kernel::model::archive;
 use crate::kernel::{Errno, Failure};
 use crate::trace::Value;
@@ -45,35 +45,35 @@ pub fn manifests(path: &str, cx: &mut Cx<'_>) -> Result<bool, Failure> {
     Ok(true)
 }
 
-pub fn ask(registry: &str, reference: &str, cx: &mut Cx<'_>) -> Result<bool, Failure> {
-    let images = &mut cx.carried.images;
-    images.files = archive::files(&demo::archive()).map_err(|e| bad(registry, &e))?;
-    images.manifests = archive::manifests(&images.files).map_err(|e| bad(registry, &e))?;
-    if !images.manifests.iter().any(|m| m.names.iter().any(|n| n == reference)) {
-        return Err(Failure::new(format!("get {reference} from {registry}: not found"), None)
-            .hint("the modelled registry has one image, demo; real registries are not asked"));
-    }
-    Ok(true)
-}
-
 pub fn configs(path: &str, cx: &mut Cx<'_>) -> Result<bool, Failure> {
     let mut images = std::mem::take(&mut cx.carried.images);
-    let there = |digest: &str, tree: bool| match tree {
-        true => cx.w.layer_dir(digest).is_ok_and(|dir| cx.w.has_tree(&dir)),
-        false => Content::blob(cx.w, digest).is_ok_and(|p| cx.w.disk_entry(&p.to_string_lossy()).is_some()),
-    };
-    let resolved = images.resolve(&there);
+    let resolved = images.resolve(&|digest, tree| there(cx, digest, tree));
     cx.carried.images = images;
     resolved.map_err(|e| bad(path, &e))?;
     Ok(true)
 }
 
-/// The configs of what a registry has, which stands for the name from then on.
-pub fn fetch(registry: &str, cx: &mut Cx<'_>) -> Result<bool, Failure> {
-    let done = configs(registry, cx)?;
-    let images = &mut cx.carried.images;
-    images.source = images.arriving.first().map(|a| a.manifest.clone());
-    Ok(done)
+/// An image whose parts were read.
+pub fn arrive(
+    cx: &mut Cx<'_>,
+    names: Vec<String>,
+    config: &[u8],
+    layers: Vec<(String, Vec<u8>)>,
+    manifest: Option<Vec<u8>>,
+) -> Result<(), Failure> {
+    let mut images = std::mem::take(&mut cx.carried.images);
+    let what = names.join(" ");
+    let arrived = images.arrive(names, config, layers, manifest, &|digest, tree| there(cx, digest, tree));
+    cx.carried.images = images;
+    arrived.map_err(|e| Failure::new(format!("read the config of {what}: {e}"), None))
+}
+
+/// Whether the store has a blob, or a layer's tree.
+fn there(cx: &Cx<'_>, digest: &str, tree: bool) -> bool {
+    match tree {
+        true => cx.w.layer_dir(digest).is_ok_and(|dir| cx.w.has_tree(&dir)),
+        false => Content::blob(cx.w, digest).is_ok_and(|p| cx.w.disk_entry(&p.to_string_lossy()).is_some()),
+    }
 }
 
 pub fn take(cx: &mut Cx<'_>, blob: &str, diff_id: &str, file: &str, dir: &str) -> Result<bool, Failure> {

@@ -4,6 +4,7 @@
 mod evidence;
 mod load;
 mod make;
+mod registry;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,15 +20,15 @@ use crate::kernel::model::store::index_text;
 use crate::kernel::model::world::HostEntry;
 use crate::plan::image::ImageOp;
 pub(super) use evidence::evidence;
+use evidence::{fact, int};
 pub(super) use load::unpack;
+pub(crate) use registry::Asked;
 
 pub(super) fn apply(op: &ImageOp, cx: &mut Cx<'_>) -> Result<bool, Failure> {
     match op {
         ImageOp::OpenArchive { path } => load::open(path, cx),
         ImageOp::ReadManifests { path } => load::manifests(path, cx),
-        ImageOp::AskRegistry { registry, reference, .. } => load::ask(registry, reference, cx),
         ImageOp::ReadConfigs { path } => load::configs(path, cx),
-        ImageOp::FetchConfig { registry, .. } => load::fetch(registry, cx),
         ImageOp::TakeLayer { blob, diff_id, file, dir, .. } => load::take(cx, blob, diff_id, file, dir),
         ImageOp::NameImages { images, manifests, index, .. } => {
             for digest in images.iter().chain(manifests) {
@@ -49,7 +50,9 @@ pub(super) fn apply(op: &ImageOp, cx: &mut Cx<'_>) -> Result<bool, Failure> {
         | ImageOp::SaveImages { .. }
         | ImageOp::ExportTree { .. }
         | ImageOp::CollectGarbage { .. } => make::apply(op, cx),
-        ImageOp::CompressLayer { .. }
+        ImageOp::AskRegistry { .. }
+        | ImageOp::FetchConfig { .. }
+        | ImageOp::CompressLayer { .. }
         | ImageOp::PushLayer { .. }
         | ImageOp::PushConfig { .. }
         | ImageOp::PutManifest { .. }
@@ -57,11 +60,7 @@ pub(super) fn apply(op: &ImageOp, cx: &mut Cx<'_>) -> Result<bool, Failure> {
         | ImageOp::ReadManifest { .. }
         | ImageOp::TryCredential { .. }
         | ImageOp::KeepCredential { .. }
-        | ImageOp::ForgetCredential { .. } => Err(Failure::new(
-            format!("do {} on the modelled machine: it has no such operation", op.name()),
-            None,
-        )
-        .hint("leave --model out to work with the real store")),
+        | ImageOp::ForgetCredential { .. } => registry::apply(op, cx),
     }
 }
 
