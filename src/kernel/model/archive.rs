@@ -168,15 +168,18 @@ impl ModelImages {
             let mut layers = Vec::new();
             for path in &found.layers {
                 let bytes = file(path)?.clone();
-                layers.push((digest::of_bytes(&bytes), bytes));
+                let digest = digest::of_bytes(&bytes);
+                layers.push((digest.clone(), bytes.len() as u64));
+                // Verified when it is taken in.
+                self.blobs.insert(digest, bytes);
             }
-            self.arrive(found.names, &config, layers, None, there)?;
+            self.arrive(found.names, &config, &layers, None, there)?;
         }
         Ok(())
     }
 
-    /// An image whose config and layers, by digest, were read. Without a manifest one is
-    /// made.
+    /// An image whose config was read; `blobs` are digest and size of its layers. Without a
+    /// manifest one is made.
     ///
     /// # Errors
     /// Why the config cannot be read, or that it names other layers.
@@ -184,7 +187,7 @@ impl ModelImages {
         &mut self,
         names: Vec<String>,
         config: &[u8],
-        blobs: Vec<(String, Vec<u8>)>,
+        blobs: &[(String, u64)],
         manifest: Option<Vec<u8>>,
         there: &There<'_>,
     ) -> Result<(), String> {
@@ -200,7 +203,7 @@ impl ModelImages {
             layers.push(ArrivingLayer {
                 blob: blob.0.clone(),
                 media_type: TAR.into(),
-                size: blob.1.len() as u64,
+                size: blob.1,
                 diff_id: diff_id.clone(),
                 stored: there(&blob.0, false),
                 unpacked: there(&chain_id, true),
@@ -223,8 +226,6 @@ impl ModelImages {
             .into_bytes()
         });
         let digest = digest::of_bytes(&manifest);
-        // Verified when it is taken in.
-        self.blobs.extend(blobs);
         self.blobs.insert(image.clone(), config.to_vec());
         self.blobs.insert(digest.clone(), manifest);
         self.arriving.push(Arriving { names, image, manifest: digest, layers });

@@ -1,7 +1,7 @@
 //! An archive or a registry: what it has, and its layers taken in.
 
 use super::super::{Cx, at_cwd, zero};
-use super::write;
+use super::{registry, write};
 use crate::image::digest;
 use crate::image::index::Content;
 use crate::kernel::model::archive;
@@ -53,17 +53,18 @@ pub fn configs(path: &str, cx: &mut Cx<'_>) -> Result<bool, Failure> {
     Ok(true)
 }
 
-/// An image whose parts were read.
+/// An image of a registry, whose layers are not fetched yet.
 pub fn arrive(
     cx: &mut Cx<'_>,
     names: Vec<String>,
     config: &[u8],
-    layers: Vec<(String, Vec<u8>)>,
-    manifest: Option<Vec<u8>>,
+    layers: &[(String, u64)],
+    manifest: Vec<u8>,
 ) -> Result<(), Failure> {
     let mut images = std::mem::take(&mut cx.carried.images);
     let what = names.join(" ");
-    let arrived = images.arrive(names, config, layers, manifest, &|digest, tree| there(cx, digest, tree));
+    let arrived =
+        images.arrive(names, config, layers, Some(manifest), &|digest, tree| there(cx, digest, tree));
     cx.carried.images = images;
     arrived.map_err(|e| Failure::new(format!("read the config of {what}: {e}"), None))
 }
@@ -82,8 +83,11 @@ pub fn take(cx: &mut Cx<'_>, blob: &str, diff_id: &str, file: &str, dir: &str) -
         return Ok(true);
     }
     let what = || format!("take in layer {blob}");
-    let bytes = cx.carried.images.blobs.get(blob).cloned();
-    let bytes = bytes.ok_or_else(|| Failure::new(what(), Some(Errno::ENOENT)))?;
+    // What is not of an archive is of the registry.
+    let bytes = match cx.carried.images.blobs.get(blob).cloned() {
+        Some(bytes) => bytes,
+        None => registry::read(cx, blob)?,
+    };
     let found = digest::of_bytes(&bytes);
     if found != blob || found != diff_id {
         return Err(Failure::new(format!("{}: its digest is {found}", what()), None));

@@ -75,7 +75,7 @@ fn ask(cx: &mut Cx<'_>, from: &str, text: &str) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// The config of what was found, and the layers that it names.
+/// The config of what was found. Its layers wait for their steps.
 fn fetch(cx: &mut Cx<'_>) -> Result<bool, Failure> {
     let asked = cx.carried.images.asked.clone();
     let Some((digest, bytes)) = asked.manifest else {
@@ -86,17 +86,14 @@ fn fetch(cx: &mut Cx<'_>) -> Result<bool, Failure> {
         return Err(Failure::new(format!("read the manifest of {}: {reason}", asked.reference), None));
     };
     let config = read(cx, manifest.config.digest().as_ref())?;
-    let mut layers = Vec::new();
-    for layer in &manifest.layers {
-        layers.push((layer.digest().to_string(), read(cx, layer.digest().as_ref())?));
-    }
-    load::arrive(cx, vec![asked.reference], &config, layers, Some(bytes))?;
+    let layers: Vec<_> = manifest.layers.iter().map(|l| (l.digest().to_string(), l.size())).collect();
+    load::arrive(cx, vec![asked.reference], &config, &layers, bytes)?;
     cx.carried.images.source = Some(digest);
     Ok(true)
 }
 
 /// A blob of the registry, verified.
-fn read(cx: &mut Cx<'_>, blob: &str) -> Result<Vec<u8>, Failure> {
+pub fn read(cx: &mut Cx<'_>, blob: &str) -> Result<Vec<u8>, Failure> {
     let path = registry::blob(blob);
     let shown = path.clone();
     let bytes = cx
