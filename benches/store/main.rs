@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use glassbox::image::store::NewImage;
+use glassbox::image::index::NewImage;
 use glassbox::image::{Reference, Store, digest};
 
 const IMAGES: usize = 1000;

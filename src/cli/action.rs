@@ -150,15 +150,23 @@ pub fn foresee(
     let aside = tempfile::tempdir().map_err(|e| io("make a directory in", &std::env::temp_dir(), &e))?;
     let mut kernel = LinuxKernel::new(aside.path());
     prepare(kernel.images());
+    foresee_on(&mut kernel, first, |kernel| next(&kernel.images().arriving(&Store::open(&context.root))))
+}
+
+/// The same with a kernel whose store may be looked at.
+pub fn foresee_on<K: Kernel>(
+    kernel: &mut K,
+    first: Plan,
+    next: impl FnOnce(&mut K) -> Plan,
+) -> Result<Plan, CliError> {
     kernel.begin(&first, Watch::Off);
     let mut slots = Slots::new();
     for step in &first.steps {
         let done = kernel.apply(step, &mut slots, &mut |_| {});
         done.map_err(|e| CliError::from(e.failure).status(1))?;
     }
-    let arriving = kernel.images().arriving(&Store::open(&context.root));
     let mut all = first;
-    all.steps.extend(next(&arriving).steps);
+    all.steps.extend(next(kernel).steps);
     Ok(all)
 }
 

@@ -6,12 +6,12 @@ use serde_json::Value;
 use super::action::{self, ActionArgs};
 use super::context::Context;
 use super::error::CliError;
-use super::{output, setup, single, tag};
+use super::worker::Worker;
+use super::{output, setup, tag};
 use crate::container::record::Record;
 use crate::image::create::{self, Author, Commit};
-use crate::image::{Image, Incoming, Reference, Store, digest};
+use crate::image::{Image, Incoming, Reference, digest};
 use crate::kernel::Failure;
-use crate::kernel::linux::LinuxKernel;
 use crate::plan::Plan;
 use crate::plan::image::{self, ImageOp};
 
@@ -42,10 +42,9 @@ pub struct CommitArgs {
 /// Runs the command.
 pub fn run(context: &Context, args: &CommitArgs) -> Result<u8, CliError> {
     let reference = args.name.as_deref().map(tag::name).transpose()?;
-    setup::only_real(context, "makes no images of its containers")?;
     setup::repair(context)?;
     let record = setup::find(context, &args.container)?;
-    let image = Store::open(&context.root).resolve(&record.image_id).map_err(|e| {
+    let image = setup::content(context)?.resolve(&record.image_id).map_err(|e| {
         CliError::from(e).hint(format!(
             "the image {} that the container was made from is no longer there: load or pull it again",
             record.image
@@ -60,26 +59,25 @@ pub fn run(context: &Context, args: &CommitArgs) -> Result<u8, CliError> {
         created: setup::created(context),
     };
     let watching = args.action.watching(context)?;
-    let mut kernel = action::kernel(context, &watching);
+    let mut worker = Worker::new(context, &watching)?;
     let keep = image.layers.iter().flat_map(|l| [l.blob.clone(), l.chain_id.clone()]);
-    kernel.images().making.keep = keep.chain([image.id.clone(), image.manifest.clone()]).collect();
+    worker.hold(keep.chain([image.id.clone(), image.manifest.clone()]).collect());
     let id = action::id(context)?;
-    let first = image::plan(&id, first(context, &record, args.pause));
+    let first = image::plan(&id, first(context, &record, args.pause)?);
     let new =
         New { context, id: &id, image: &image, base_config: &base_config, config: &config, author: &author };
-    let mut second = |kernel: &mut LinuxKernel| new.plan(kernel, &record, reference.clone());
-    let outcome = action::carry_out(context, watching, &mut kernel, first, &mut [&mut second])?;
+    let mut second = |worker: &mut Worker| new.plan(worker, &record, reference.clone());
+    let outcome = worker.carry_out(context, watching, first, &mut [&mut second])?;
     if outcome.failed.is_none() {
-        let ids = kernel.images().incoming.iter().map(|i| format!("{}\n", i.id())).collect::<String>();
-        output::print(&ids)?;
+        output::print(&worker.ids().iter().map(|id| format!("{id}\n")).collect::<String>())?;
     }
     Ok(outcome.status)
 }
 
 /// The steps that read the container.
-fn first(context: &Context, record: &Record, pause: bool) -> Vec<(String, ImageOp)> {
+fn first(context: &Context, record: &Record, pause: bool) -> Result<Vec<(String, ImageOp)>, CliError> {
     let text = |p: &std::path::PathBuf| p.to_string_lossy().into_owned();
-    let layers = setup::stack(context, record);
+    let layers = setup::stack(context, record)?;
     let container = || record.id.clone();
     let write = ImageOp::WriteLayer {
         container: container(),
@@ -94,7 +92,7 @@ fn first(context: &Context, record: &Record, pause: bool) -> Vec<(String, ImageO
         );
         steps.push(("thaw-container".to_owned(), ImageOp::ThawContainer { container: container(), pid }));
     }
-    steps
+    Ok(steps)
 }
 
 /// What the second plan is made from.
@@ -111,15 +109,14 @@ impl New<'_> {
     /// The steps that store the layer and name the image, once the layer is known.
     fn plan(
         &self,
-        kernel: &mut LinuxKernel,
+        worker: &mut Worker,
         record: &Record,
         reference: Option<Reference>,
     ) -> Result<Plan, Failure> {
-        let images = kernel.images();
-        let written = images.making.layer.as_ref();
-        let written = written.ok_or_else(|| Failure::new("go on: no layer was written", None))?;
+        let written = worker.layer();
+        let (written, entries) = written.ok_or_else(|| Failure::new("go on: no layer was written", None))?;
         // A container that changed nothing adds a line of history, and no layer.
-        let layer = (written.written.entries > 0).then(|| written.reference());
+        let layer = (entries > 0).then_some(written);
         let made = create::describe_commit(&Commit {
             base: self.image,
             base_config: self.base_config,
@@ -139,9 +136,7 @@ impl New<'_> {
                 .collect();
             steps.push(("store-layer".to_owned(), store_layer(self.context, &layer, &chain, false)));
         }
-        let incoming = incoming(&made, reference);
-        steps.push(("name-images".to_owned(), name(self.context, &incoming)));
-        images.incoming = vec![incoming];
+        steps.push(("name-images".to_owned(), worker.offer(self.context, &made, reference)));
         Ok(image::plan(self.id, steps))
     }
 }
@@ -154,8 +149,8 @@ pub fn store_layer(context: &Context, layer: &create::LayerRef, chain: &[&str], 
     ImageOp::StoreLayer {
         blob: layer.digest.clone(),
         size: layer.size,
-        file: text(context.root.join("blobs/sha256").join(hex(&layer.digest))),
-        dir: unpacked.then(|| text(context.root.join("layers").join(hex(&chain_id)).join("diff"))),
+        file: text(context.store().join("blobs/sha256").join(hex(&layer.digest))),
+        dir: unpacked.then(|| text(context.store().join("layers").join(hex(&chain_id)).join("diff"))),
         chain_id,
     }
 }
@@ -171,15 +166,5 @@ pub fn incoming(made: &create::Described, reference: Option<Reference>) -> Incom
         layers: Vec::new(),
         created_by: Vec::new(),
         source: None,
-    }
-}
-
-/// The step that names it.
-pub fn name(context: &Context, image: &Incoming) -> ImageOp {
-    ImageOp::NameImages {
-        names: image.references.iter().map(ToString::to_string).collect(),
-        images: vec![image.id()],
-        manifests: vec![image.digest()],
-        index: single::index(context),
     }
 }

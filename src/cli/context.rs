@@ -96,6 +96,11 @@ impl Context {
         if self.model { modelled::container_dir(id) } else { record::containers_dir(&self.root).join(id) }
     }
 
+    /// The directory of the images: on the modelled disk with the modelled kernel.
+    pub fn store(&self) -> &Path {
+        if self.model { Path::new(modelled::STORE) } else { &self.root }
+    }
+
     /// Reads flags, environment and configuration.
     pub fn new(global: Global) -> Result<Context, CliError> {
         let config = configuration(&global)?;

@@ -13,7 +13,7 @@ use crate::plan::image::ImageOp;
 /// Write all files of a container to a tar: its layers as one tree, without volumes
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// The tar; without it, standard output
+    /// The tar; without it, standard output. With --model a path of the modelled disk
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Name, id or beginning of an id
@@ -24,15 +24,16 @@ pub struct ExportArgs {
 
 /// Runs the command.
 pub fn run(context: &Context, args: &ExportArgs) -> Result<u8, CliError> {
-    setup::only_real(context, "writes no archives")?;
     save::refuse_terminal(args.output.as_deref(), "the tar")?;
     setup::repair(context)?;
     let record = setup::find(context, &args.container)?;
-    let layers = setup::stack(context, &record);
+    let layers = setup::stack(context, &record)?;
     let op = ImageOp::ExportTree {
         container: record.id,
         layers: layers.iter().map(|l| l.to_string_lossy().into_owned()).collect(),
         path: save::path(args.output.as_deref()),
     };
-    Ok(single::run(context, &args.action, vec![("export-tree".to_owned(), op)], |_| {})?.0)
+    let to = save::path(args.output.as_deref());
+    let steps = vec![("export-tree".to_owned(), op)];
+    Ok(single::run(context, &args.action, steps, |worker| worker.writes(&to))?.0)
 }

@@ -9,7 +9,7 @@ use super::filter::Filters;
 use super::select::Census;
 use super::sizes::bytes;
 use super::{output, setup, single};
-use crate::image::store::Listed;
+use crate::image::index::Listed;
 use crate::plan::image::ImageOp;
 
 /// Remove images that nobody needs: those without a name
@@ -30,7 +30,6 @@ pub struct ImagePruneArgs {
 
 /// Runs the command.
 pub fn run(context: &Context, args: &ImagePruneArgs) -> Result<u8, CliError> {
-    setup::only_real(context, "keeps its one image, box")?;
     let filters = Filters::parse(&args.filter, &["dangling", "label", "label!", "until"])?;
     // `dangling=false` says the same as -a.
     let all = args.all || filters.boolean("dangling")? == Some(false);
@@ -39,11 +38,11 @@ pub fn run(context: &Context, args: &ImagePruneArgs) -> Result<u8, CliError> {
     }
     setup::repair(context)?;
     let steps = steps(context, all, &filters.without("dangling"))?;
-    let (status, mut kernel) = single::run(context, &args.action, steps, |_| {})?;
+    let (status, mut worker) = single::run(context, &args.action, steps, |_| {})?;
     if status != 0 {
         return Ok(status);
     }
-    let removed = &kernel.images().making.removed;
+    let removed = worker.removed();
     let mut deleted: String = removed.untagged.iter().map(|n| format!("untagged: {n}\n")).collect();
     deleted.extend(removed.deleted.iter().map(|d| format!("deleted: {d}\n")));
     let mut text = String::new();
@@ -89,7 +88,7 @@ fn steps(context: &Context, all: bool, filters: &Filters) -> Result<Vec<(String,
             steps.push((format!("remove-image-{}", going.len()), op));
         }
     }
-    let store = context.root.to_string_lossy().into_owned();
+    let store = context.store().to_string_lossy().into_owned();
     steps.push(("collect-garbage".to_owned(), ImageOp::CollectGarbage { store }));
     Ok(steps)
 }

@@ -11,7 +11,7 @@ use super::list::List;
 use super::output;
 use super::select::{self, Census};
 use super::sizes::{bytes, moment, span};
-use crate::image::store::Listed;
+use crate::image::index::Listed;
 
 /// List images
 #[derive(Debug, Args)]

@@ -9,10 +9,10 @@ use super::action::{self, ActionArgs};
 use super::context::Context;
 use super::error::CliError;
 use super::limits::LimitArgs;
+use super::worker::Worker;
 use super::{commit, output, setup, tag};
 use crate::image::create::{self, Import};
 use crate::kernel::Failure;
-use crate::kernel::linux::LinuxKernel;
 use crate::plan::image::{self, ImageOp};
 
 /// Make an image of a tar of a root file system
@@ -27,7 +27,7 @@ pub struct ImportArgs {
     /// Platform of its programs, such as linux/arm64/v8 [default: this machine's]
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     platform: Option<String>,
-    /// The tar, plain or compressed with gzip or zstd; - is standard input
+    /// The tar, plain or compressed with gzip or zstd; - is standard input. With --model a plain one, and a path of the modelled disk
     file: String,
     /// Name of the image
     #[arg(value_name = "REPOSITORY[:TAG]")]
@@ -40,7 +40,6 @@ pub struct ImportArgs {
 
 /// Runs the command.
 pub fn run(context: &Context, args: &ImportArgs) -> Result<u8, CliError> {
-    setup::only_real(context, "takes no archives")?;
     let reference = args.name.as_deref().map(tag::name).transpose()?;
     let wanted = Import {
         platform: platform(args.platform.as_deref())?,
@@ -65,25 +64,22 @@ pub fn run(context: &Context, args: &ImportArgs) -> Result<u8, CliError> {
     }
     let limits = args.limits.limits(context)?;
     let watching = args.action.watching(context)?;
-    let mut kernel = action::kernel(context, &watching);
-    kernel.images().limits = limits;
+    let mut worker = Worker::new(context, &watching)?;
+    worker.limit(limits);
+    worker.feed(&args.file)?;
     let id = action::id(context)?;
     let read = ImageOp::ImportTar { path: args.file.clone() };
     let first = image::plan(&id, [("import-tar".to_owned(), read)]);
-    let mut second = |kernel: &mut LinuxKernel| {
-        let images = kernel.images();
-        let tar = images.making.tar.as_ref().ok_or_else(|| Failure::new("go on: no tar was read", None))?;
-        let made = create::describe_import(&wanted, &tar.layer)?;
-        let store = commit::store_layer(context, &tar.layer, &[&tar.layer.diff_id], true);
-        let incoming = commit::incoming(&made, reference.clone());
-        let name = commit::name(context, &incoming);
-        images.incoming = vec![incoming];
+    let mut second = |worker: &mut Worker| {
+        let tar = worker.layer().ok_or_else(|| Failure::new("go on: no tar was read", None))?.0;
+        let made = create::describe_import(&wanted, &tar)?;
+        let store = commit::store_layer(context, &tar, &[&tar.diff_id], true);
+        let name = worker.offer(context, &made, reference.clone());
         Ok(image::plan(&id, [("store-layer".to_owned(), store), ("name-images".to_owned(), name)]))
     };
-    let outcome = action::carry_out(context, watching, &mut kernel, first, &mut [&mut second])?;
+    let outcome = worker.carry_out(context, watching, first, &mut [&mut second])?;
     if outcome.failed.is_none() {
-        let ids = kernel.images().incoming.iter().map(|i| format!("{}\n", i.id())).collect::<String>();
-        output::print(&ids)?;
+        output::print(&worker.ids().iter().map(|id| format!("{id}\n")).collect::<String>())?;
     }
     Ok(outcome.status)
 }

@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::{image_inspect, list, output, setup};
 use crate::container::record::{Record, RecordError, Status};
 use crate::image::layers::size;
-use crate::image::{Image, ImageError, Store};
+use crate::image::{Image, ImageError};
 
 /// Show all that is known of containers and images, as JSON
 #[derive(Debug, Args)]
@@ -71,11 +71,7 @@ fn one(context: &Context, name: &str, args: &InspectArgs) -> Result<Value, CliEr
             Ok(value)
         }
         Err(RecordError::Unknown(_)) if kind.is_none() => {
-            let missing = match context.model {
-                true => setup::image_id(context, name).is_none(),
-                false => unknown(&Store::open(&context.root).resolve(name)),
-            };
-            if missing {
+            if unknown(&setup::content(context)?.resolve(name)) {
                 return Err(CliError::new(format!("no such container or image: {name}"))
                     .hint("`glassbox ps -a` and `glassbox images` list them"));
             }
@@ -93,9 +89,12 @@ fn unknown(found: &Result<Image, ImageError>) -> bool {
 
 /// Bytes of the files that a container wrote, and of those with its image's.
 fn sizes(context: &Context, record: &Record) -> Result<(u64, u64), CliError> {
-    setup::only_real(context, "keeps nothing of its containers that could be measured")?;
-    let own = size::of_tree(&context.container_dir(&record.id).join("upper"))?;
-    let image = Store::open(&context.root).resolve(&record.image_id)?;
+    let upper = &setup::stack(context, record)?[0];
+    let own = match context.model {
+        true => super::model::world(context)?.tree_size(upper)?,
+        false => size::of_tree(upper)?,
+    };
+    let image = setup::content(context)?.resolve(&record.image_id)?;
     Ok((own, own + setup::layer_sizes(context, &image)?.iter().sum::<u64>()))
 }
 

@@ -10,12 +10,13 @@ use super::error::CliError;
 use super::images::short;
 use super::sizes::bytes;
 use super::table::table;
-use super::{output, save, setup};
+use super::{model, output, save, setup};
 use crate::container::record::RecordError;
 use crate::image::explain::{self, LayerReport, PathReport, Report, Role, What};
-use crate::image::layers::write;
-use crate::image::union::{Stack, is_dir};
-use crate::image::{ImageError, Store};
+use crate::image::index::Content;
+use crate::image::union::{Open, Stack, is_dir};
+use crate::image::{Image, ImageError, Store, write};
+use crate::kernel::model::World;
 
 /// Show the layers of an image or a container: what each adds, changes and hides
 #[derive(Debug, Args)]
@@ -69,8 +70,8 @@ struct Subject {
 
 /// Runs the command.
 pub fn run(context: &Context, args: &LayersArgs) -> Result<u8, CliError> {
-    setup::only_real(context, "shows its layers with inspect only")?;
-    let subject = find(context, &args.name)?;
+    let mut trees = Trees::of(context)?;
+    let subject = find(context, &mut trees, &args.name)?;
     if let Some(n) = args.layer
         && !(1..=subject.layers.len()).contains(&n)
     {
@@ -78,13 +79,13 @@ pub fn run(context: &Context, args: &LayersArgs) -> Result<u8, CliError> {
             .hint(format!("its layers are 1 to {}", subject.layers.len())));
     }
     if let Some(sides) = &args.diff {
-        return diff(context, &subject, sides, args.format);
+        return diff(context, &mut trees, &subject, sides, args.format);
     }
     if let Some(path) = &args.extract {
-        return extract(&subject, args, path);
+        return extract(&trees, &subject, args, path);
     }
     if let Some(path) = &args.path {
-        let stack = subject.stack()?;
+        let stack = trees.stack(&subject.dirs())?;
         let report = explain::follow(&stack, path.as_bytes())?;
         output::print(&match args.format {
             Format::Json => json_text(&json!(report))?,
@@ -92,7 +93,7 @@ pub fn run(context: &Context, args: &LayersArgs) -> Result<u8, CliError> {
         })?;
         return Ok(u8::from(report.supplied_by.is_none()));
     }
-    let layers = explain::layers(subject.layers)?;
+    let layers = explain::layers(&trees.stack(&subject.dirs())?, subject.layers)?;
     let report = Report { kind: subject.kind, name: args.name.clone(), id: subject.id, layers };
     output::print(&match args.format {
         Format::Json => json_text(&json!(report))?,
@@ -102,17 +103,57 @@ pub fn run(context: &Context, args: &LayersArgs) -> Result<u8, CliError> {
 }
 
 impl Subject {
-    fn stack(&self) -> Result<Stack, ImageError> {
-        let dirs: Vec<PathBuf> = self.layers.iter().rev().map(|l| l.dir.clone()).collect();
-        Stack::open(&dirs)
+    /// Their trees, the topmost first.
+    fn dirs(&self) -> Vec<PathBuf> {
+        self.layers.iter().rev().map(|l| l.dir.clone()).collect()
+    }
+}
+
+/// Where the trees are: on this host, or on the modelled disk.
+enum Trees {
+    Real(Store),
+    Model(Box<World>),
+}
+
+impl Trees {
+    fn of(context: &Context) -> Result<Trees, CliError> {
+        Ok(match context.model {
+            true => Trees::Model(Box::new(model::world(context)?)),
+            false => Trees::Real(Store::open(&context.root)),
+        })
+    }
+
+    fn content(&self) -> &dyn Content {
+        match self {
+            Trees::Real(store) => store,
+            Trees::Model(world) => &**world,
+        }
+    }
+
+    fn stack(&self, dirs: &[PathBuf]) -> Result<Stack<'_>, ImageError> {
+        match self {
+            Trees::Real(_) => Stack::open(dirs),
+            Trees::Model(world) => world.stack(dirs),
+        }
+    }
+
+    /// Unpacks the layers that are not yet; on the modelled disk only as it is here.
+    fn unpack(&mut self, image: &Image) -> Result<(), ImageError> {
+        match self {
+            Trees::Real(store) => {
+                image.layers.iter().filter(|l| !l.unpacked).try_for_each(|l| store.unpack(l).map(drop))
+            }
+            Trees::Model(world) => world.unpack_image(image),
+        }
     }
 }
 
 /// A container of this name, else an image; its layers are unpacked if they are not.
-fn find(context: &Context, name: &str) -> Result<Subject, CliError> {
+fn find(context: &Context, trees: &mut Trees, name: &str) -> Result<Subject, CliError> {
     match setup::find(context, name) {
         Ok(record) => {
-            let image = Store::open(&context.root).resolve(&record.image_id).ok();
+            let upper = setup::stack(context, &record)?.swap_remove(0);
+            let image = trees.content().resolve(&record.image_id).ok();
             let mut layers: Vec<LayerReport> = match &image {
                 Some(image) => image.layers.iter().map(of_image).collect(),
                 // The image is gone; its layers are held by the container.
@@ -125,7 +166,7 @@ fn find(context: &Context, name: &str) -> Result<Subject, CliError> {
             layers.push(LayerReport {
                 writable: true,
                 created_by: record.command.join(" "),
-                dir: context.container_dir(&record.id).join("upper"),
+                dir: upper,
                 ..LayerReport::default()
             });
             Ok(Subject { kind: "container", id: record.id, layers })
@@ -138,10 +179,7 @@ fn find(context: &Context, name: &str) -> Result<Subject, CliError> {
                 }
                 _ => e,
             })?;
-            let store = Store::open(&context.root);
-            for layer in image.layers.iter().filter(|l| !l.unpacked) {
-                store.unpack(layer)?;
-            }
+            trees.unpack(&image)?;
             Ok(Subject {
                 kind: "image",
                 id: image.id.clone(),
@@ -262,12 +300,12 @@ fn supplied(subject: &Subject, report: &PathReport, full: bool) -> String {
 }
 
 /// Writes a file or a directory as the union shows it, or as one layer has it.
-fn extract(subject: &Subject, args: &LayersArgs, path: &str) -> Result<u8, CliError> {
+fn extract(trees: &Trees, subject: &Subject, args: &LayersArgs, path: &str) -> Result<u8, CliError> {
     let dirs: Vec<PathBuf> = match args.layer {
         Some(n) => vec![subject.layers[n - 1].dir.clone()],
-        None => subject.layers.iter().rev().map(|l| l.dir.clone()).collect(),
+        None => subject.dirs(),
     };
-    let stack = Stack::open(&dirs)?;
+    let stack = trees.stack(&dirs)?;
     let whose = args.layer.map_or(args.name.clone(), |n| format!("layer {n} of {}", args.name));
     let missing = || {
         CliError::new(format!("{whose} does not have {path}"))
@@ -288,10 +326,8 @@ fn extract(subject: &Subject, args: &LayersArgs, path: &str) -> Result<u8, CliEr
     match explain::kind(stat) {
         "file" => {
             let dir = stack.tree(layer).dir(&place.path)?.ok_or_else(missing)?;
-            let mut file = dir.file(&named.name)?;
-            save::write(args.output.as_deref(), |out| {
-                std::io::copy(&mut file, out).map(drop).map_err(|e| ImageError::io("write", path, e))
-            })?;
+            let file = dir.file(&named.name)?;
+            save::write(args.output.as_deref(), |out| copy(&*file, out, path))?;
         }
         "symlink" => {
             let dir = stack.tree(layer).dir(&place.path)?.ok_or_else(missing)?;
@@ -309,18 +345,42 @@ fn extract(subject: &Subject, args: &LayersArgs, path: &str) -> Result<u8, CliEr
     Ok(0)
 }
 
+fn copy(file: &dyn Open, out: &mut dyn std::io::Write, path: &str) -> Result<(), ImageError> {
+    let mut buffer = vec![0; 64 << 10];
+    let mut at = 0;
+    loop {
+        match file.read_at(&mut buffer, at) {
+            Ok(0) => return Ok(()),
+            Ok(n) => {
+                out.write_all(&buffer[..n]).map_err(|e| ImageError::io("write", path, e))?;
+                at += n as u64;
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(ImageError::io("read", path, e)),
+        }
+    }
+}
+
 /// Compares two unions.
-fn diff(context: &Context, subject: &Subject, sides: &[String], format: Format) -> Result<u8, CliError> {
-    let side = |text: &String| -> Result<(Stack, usize), CliError> {
+fn diff(
+    context: &Context,
+    trees: &mut Trees,
+    subject: &Subject,
+    sides: &[String],
+    format: Format,
+) -> Result<u8, CliError> {
+    // Trees, and the one to begin with.
+    let mut side = |text: &String| -> Result<(Vec<PathBuf>, usize), CliError> {
         match text.parse::<usize>() {
             // A short number is a layer's; an id of digits alone is longer.
-            Ok(n) if n <= subject.layers.len() => Ok((subject.stack()?, subject.layers.len() - n)),
+            Ok(n) if n <= subject.layers.len() => Ok((subject.dirs(), subject.layers.len() - n)),
             Ok(n) if text.len() < 6 => Err(CliError::new(format!("there is no layer {n}"))
                 .hint(format!("the layers are 1 to {}; 0 is nothing", subject.layers.len()))),
-            _ => Ok((find(context, text)?.stack()?, 0)),
+            _ => Ok((find(context, trees, text)?.dirs(), 0)),
         }
     };
     let (a, b) = (side(&sides[0])?, side(&sides[1])?);
+    let (a, b) = ((trees.stack(&a.0)?, a.1), (trees.stack(&b.0)?, b.1));
     let all = explain::compare((&a.0, a.1), (&b.0, b.1))?;
     let text = match format {
         Format::Json => json_text(&json!(all))?,

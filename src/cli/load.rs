@@ -11,19 +11,20 @@ use super::bars::{Bars, Place};
 use super::context::Context;
 use super::error::CliError;
 use super::limits::LimitArgs;
+use super::model::DEMO;
 use super::tracing::Watching;
-use super::{output, registry, setup};
+use super::worker::Worker;
+use super::{output, registry};
 use crate::image::intake::{Progress, State, Wanted};
-use crate::image::{Reference, Store, demo};
+use crate::image::{Reference, Store};
 use crate::kernel::linux::LinuxKernel;
-use crate::kernel::model::{Console, HostEntry, ModelKernel, STORE, World};
 use crate::kernel::{Failure, Watch};
 use crate::plan::{Plan, image};
 
 /// Load images from an archive: what `docker save` writes, or an OCI layout
 #[derive(Debug, Args)]
 pub struct LoadArgs {
-    /// The archive; without it, standard input
+    /// The archive; without it, standard input. With --model a path of the modelled disk, without it /root/demo.tar
     #[arg(short, long, value_name = "FILE")]
     input: Option<PathBuf>,
     /// No output but errors
@@ -34,9 +35,6 @@ pub struct LoadArgs {
     #[command(flatten)]
     action: ActionArgs,
 }
-
-/// The archive that the modelled machine has.
-const DEMO: &str = "/root/demo.tar";
 
 /// Runs the command.
 pub fn run(context: &Context, args: &LoadArgs) -> Result<u8, CliError> {
@@ -74,13 +72,16 @@ fn source(context: &Context, args: &LoadArgs) -> Result<String, CliError> {
 
 /// What `plan load` shows: the archive is looked at, and nothing is stored.
 pub fn foresee(context: &Context, input: &Path) -> Result<Plan, CliError> {
-    setup::only_real(
-        context,
-        "has its archive in memory: `glassbox --model load --trace` tells what is done",
-    )?;
     let from = input.to_string_lossy().into_owned();
     let id = action::id(context)?;
     let first = image::open_archive(&id, &from);
+    if context.model {
+        let mut worker = Worker::model(context)?;
+        worker.feed(&from)?;
+        return action::foresee_on(&mut worker, first, |worker| {
+            image::take_in(&id, &from, context.store(), worker.arriving())
+        });
+    }
     action::foresee(context, first, |_| {}, |arriving| image::take_in(&id, &from, &context.root, arriving))
 }
 
@@ -115,25 +116,18 @@ fn real(
 }
 
 fn modelled(context: &Context, watching: Watching, from: &str) -> Result<(u8, Vec<String>), CliError> {
-    let mut world = World::new();
-    let (dir, name) = DEMO.rsplit_once('/').unwrap_or(("/", DEMO));
-    let archive = HostEntry::File { path: name.to_owned(), mode: 0o644, content: demo::archive() };
-    world
-        .populate(dir, &[archive])
-        .map_err(|e| CliError::from(Failure::new(format!("make {DEMO} on the modelled disk"), Some(e))))?;
-    let console = Console { output: Box::new(|_, _| true), input: Box::new(|| None) };
-    let mut kernel = ModelKernel::new(world, console);
+    let mut worker = Worker::model(context)?;
+    worker.feed(from)?;
     let id = action::id(context)?;
     let mut transfer =
-        |kernel: &mut ModelKernel| Ok(image::take_in(&id, from, Path::new(STORE), kernel.arriving()));
+        |worker: &mut Worker| Ok(image::take_in(&id, from, context.store(), worker.arriving()));
     let first = image::open_archive(&id, from);
-    let outcome = action::carry_out(context, watching, &mut kernel, first, &mut [&mut transfer])?;
+    let outcome = worker.carry_out(context, watching, first, &mut [&mut transfer])?;
     if outcome.failed.is_some() {
         return Ok((outcome.status, Vec::new()));
     }
-    output::note("this was the modelled machine: the image was made in memory, and is forgotten now");
     let parse = |names: &[String]| names.iter().filter_map(|n| Reference::parse(n).ok()).collect::<Vec<_>>();
-    let lines = kernel.arriving().iter().flat_map(|i| lines(&parse(&i.names), &i.image));
+    let lines = worker.arriving().iter().flat_map(|i| lines(&parse(&i.names), &i.image));
     Ok((outcome.status, lines.collect()))
 }
 

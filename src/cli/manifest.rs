@@ -49,7 +49,6 @@ struct InspectArgs {
 /// Runs the command.
 pub fn run(context: &Context, args: &ManifestArgs) -> Result<u8, CliError> {
     let ManifestCommand::Inspect(args) = &args.command;
-    registry::not_modelled(context, "ask")?;
     let reference = registry::reference(&args.image)?.or_latest();
     let mut options = registry::options(context, &args.registry);
     if args.insecure {

@@ -53,6 +53,7 @@ mod table;
 mod tag;
 mod trace;
 mod tracing;
+mod worker;
 
 use clap::{Parser, Subcommand};
 

@@ -16,8 +16,7 @@ use crate::container::receipt::{self, Receipt, Running};
 use crate::container::record::{self, Record};
 use crate::container::{repair, userdb};
 use crate::engine::{Driver, Emitter, Journal, Outcome};
-use crate::image::builtin;
-use crate::image::{Image, Reference};
+use crate::image::{Image, ImageError, demo};
 use crate::kernel::linux::{signals, terminal};
 use crate::kernel::model::{Console, HostEntry, ModelKernel, Stream, World};
 use crate::kernel::{
@@ -27,6 +26,7 @@ use crate::plan::op::Slot;
 use crate::plan::{Op, Plan, Step};
 use crate::spec::{RunRequest, RunSpec};
 use crate::trace::Fact;
+use crate::userland::FileType;
 
 impl From<DiskError> for CliError {
     fn from(e: DiskError) -> Self {
@@ -35,6 +35,7 @@ impl From<DiskError> for CliError {
                 "remove the directory {} to begin with a new modelled machine; its containers go with it",
                 path.parent().unwrap_or(path).display()
             )),
+            DiskError::Image(e) => e.hint(),
             DiskError::Io { .. } | DiskError::Model { .. } => None,
         };
         CliError { message: format!("failed to {e}"), hint, status: 1 }
@@ -46,23 +47,47 @@ pub fn disk(context: &Context) -> Disk {
     Disk::open(&context.root)
 }
 
-/// The one image that the model has.
-pub fn image(context: &Context, wanted: &str) -> Result<Image, CliError> {
-    let (image, _) = modelled::image(&disk(context).boot()?);
-    let digits = wanted.strip_prefix("sha256:").unwrap_or(wanted);
-    let by_id = digits.len() >= 4 && image.id.trim_start_matches("sha256:").starts_with(digits);
-    let by_name = Reference::parse(wanted).is_ok_and(|r| r.or_latest().to_string() == builtin::REFERENCE);
-    if by_id || by_name {
-        return Ok(image);
-    }
-    Err(CliError::new(format!("no image {wanted:?} in the model: it holds only the built-in image box"))
-        .hint("use box, or leave --model out to run other images on the real kernel"))
+/// A machine with the disk as it is now, and what every modelled machine has on it.
+pub fn world(context: &Context) -> Result<World, CliError> {
+    let mut world = disk(context).boot()?;
+    furnish(&mut world)?;
+    Ok(world)
 }
 
-/// The user database of the built-in image.
-pub fn users() -> userdb::Database {
-    let text = builtin::text_of;
-    userdb::Database { passwd: text("etc/passwd"), group: text("etc/group") }
+/// The archive that every modelled machine has.
+pub const DEMO: &str = "/root/demo.tar";
+
+/// Puts the image `box` into the store, and an archive to load beside it, where they
+/// are missing.
+pub fn furnish(world: &mut World) -> Result<(), CliError> {
+    world.offer_builtin()?;
+    world.offer_registry().map_err(|e| {
+        CliError::new(format!("failed to put the image demo into the modelled registry: {e}"))
+    })?;
+    if world.disk_entry(DEMO).is_none() {
+        let archive = HostEntry::File { path: DEMO.to_owned(), mode: 0o644, content: demo::archive() };
+        world.populate("/", &[archive]).map_err(|errno| DiskError::Model { path: DEMO.into(), errno })?;
+    }
+    Ok(())
+}
+
+/// The user database of an image, as the union of its layers shows it.
+pub fn users(context: &Context, image: &Image) -> Result<userdb::Database, CliError> {
+    let mut world = world(context)?;
+    world.unpack_image(image)?;
+    let dirs: Vec<_> = image.layers.iter().rev().map(|l| l.dir.clone()).collect();
+    let stack = world.stack(&dirs)?;
+    let text = |path: &str| -> Result<String, CliError> {
+        let Some((_, named)) = stack.find(0, path.as_bytes())? else { return Ok(String::new()) };
+        let Some((layer, stat)) = named.shown().filter(|(_, s)| s.kind == FileType::File) else {
+            return Ok(String::new());
+        };
+        let Some(dir) = stack.tree(layer).dir(b"etc")? else { return Ok(String::new()) };
+        let mut bytes = vec![0; usize::try_from(stat.size).unwrap_or(0)];
+        let n = dir.file(&named.name)?.read_at(&mut bytes, 0).map_err(|e| ImageError::io("read", path, e))?;
+        Ok(String::from_utf8_lossy(&bytes[..n]).into_owned())
+    };
+    Ok(userdb::Database { passwd: text("etc/passwd")?, group: text("etc/group")? })
 }
 
 /// What a container changed, sorted by path.
@@ -116,11 +141,10 @@ pub fn run(
     context: &Context,
     args: &ContainerArgs,
     request: &RunRequest,
+    image: &Image,
     mut watching: Watching,
 ) -> Result<Outcome, CliError> {
-    repair(context)?;
-    let image = image(context, &args.image)?;
-    let Prepared { spec, mut plan } = launch::prepare(context, args, request, &image, false)?;
+    let Prepared { spec, mut plan } = launch::prepare(context, args, request, image, false)?;
     if watching.tells() {
         crate::plan::run::tell_life(&mut plan);
     }
@@ -153,7 +177,21 @@ fn carry_out(
     session.held = None;
     let keep = kept(plan, spec, &outcome);
     if !keep.is_empty() {
-        session.kernel.with_world(|world| disk.keep(world, &keep))?;
+        // Another command may have removed the image meanwhile: the container needs it.
+        let below = |world: &World| -> Vec<String> {
+            let dirs = record.layers.iter().map(|l| l.to_string_lossy().into_owned());
+            dirs.filter(|dir| world.disk_entry(dir).is_none()).collect()
+        };
+        session.kernel.with_world(|machine| {
+            disk.change(|world| {
+                let lost = if spec.remove { Vec::new() } else { below(world) };
+                keep.iter().chain(&lost).try_for_each(|path| {
+                    world
+                        .disk_take(machine, path)
+                        .map_err(|errno| DiskError::Model { path: path.clone(), errno })
+                })
+            })
+        })?;
     }
     if stays(spec, &outcome) {
         record.save_with(&context.root, |r| {

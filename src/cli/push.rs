@@ -9,15 +9,19 @@ use super::action::{self, ActionArgs, Next};
 use super::bars::{Bars, Place};
 use super::context::Context;
 use super::error::CliError;
-use super::output;
 use super::registry::{self, RegistryArgs};
+use super::tracing::Watching;
+use super::worker::Worker;
+use super::{output, setup};
+use crate::image::index::Content;
 use crate::image::manifest::LayerKind;
 use crate::image::reference::DEFAULT_TAG;
 use crate::image::registry::push::{Push, PushProgress, PushState, is_plain};
 use crate::image::registry::{Client, Repository, Sent};
-use crate::image::{Image, Reference, Store};
+use crate::image::{Image, Layer, Reference, Store};
 use crate::kernel::linux::LinuxKernel;
 use crate::kernel::linux::images::Asking;
+use crate::kernel::model::registry as modelled_registry;
 use crate::kernel::{Failure, Watch};
 use crate::plan::{Plan, image};
 
@@ -41,7 +45,6 @@ pub struct PushArgs {
 
 /// Runs the command.
 pub fn run(context: &Context, args: &PushArgs) -> Result<u8, CliError> {
-    super::registry::not_modelled(context, "push")?;
     let named = registry::reference(&args.image)?;
     if named.digest().is_some() {
         return Err(CliError::new("cannot push a digest reference")
@@ -50,8 +53,8 @@ pub fn run(context: &Context, args: &PushArgs) -> Result<u8, CliError> {
     if args.all_tags && named.tag().is_some() {
         return Err(CliError::new("a tag cannot be used with --all-tags").hint("leave the tag out"));
     }
-    let store = Store::open(&context.root);
-    let images = chosen(&store, &named, args.all_tags)?;
+    let content = setup::content(context)?;
+    let images = chosen(&*content, &named, args.all_tags)?;
     let quiet = args.quiet;
     if !quiet {
         if named.tag().is_none() && !args.all_tags {
@@ -60,6 +63,10 @@ pub fn run(context: &Context, args: &PushArgs) -> Result<u8, CliError> {
         output::print(&format!("The push refers to repository [{}]\n", named.name()))?;
     }
     let watching = args.action.watching(context)?;
+    if context.model {
+        return modelled(context, watching, &*content, &images, quiet);
+    }
+    let store = Store::open(&context.root);
     let mut options = registry::options(context, &args.registry);
     options.log = watching.watch() != Watch::Off;
     let client = Arc::new(Client::new(options));
@@ -101,7 +108,11 @@ pub fn run(context: &Context, args: &PushArgs) -> Result<u8, CliError> {
 }
 
 /// The images that a name means, each with the reference that it is sent as.
-fn chosen(store: &Store, named: &Reference, all_tags: bool) -> Result<Vec<(Reference, Image)>, CliError> {
+fn chosen(
+    store: &dyn Content,
+    named: &Reference,
+    all_tags: bool,
+) -> Result<Vec<(Reference, Image)>, CliError> {
     if !all_tags {
         let reference = named.clone().or_latest();
         // A name, not the beginning of an id.
@@ -122,6 +133,61 @@ fn chosen(store: &Store, named: &Reference, all_tags: bool) -> Result<Vec<(Refer
         )));
     }
     Ok(images)
+}
+
+/// The same on a modelled machine: layers go as they are stored.
+fn modelled(
+    context: &Context,
+    watching: Watching,
+    content: &dyn Content,
+    images: &[(Reference, Image)],
+    quiet: bool,
+) -> Result<u8, CliError> {
+    let id = action::id(context)?;
+    let mut worker = Worker::model(context)?;
+    let mut plans: Vec<Plan> = Vec::new();
+    let mut told = String::new();
+    for (reference, image) in images {
+        let size = |blob: &str| -> Result<u64, CliError> { Ok(content.bytes_of(blob)?.len() as u64) };
+        let layer = |l: &Layer| -> Result<image::OutgoingLayer, CliError> {
+            Ok(image::OutgoingLayer {
+                blob: l.blob.clone(),
+                media_type: l.media_type.clone(),
+                size: l.size,
+                file: content.blob(&l.blob)?.to_string_lossy().into_owned(),
+                foreign: false,
+            })
+        };
+        let outgoing = image::Outgoing {
+            registry: reference.domain().to_owned(),
+            repository: reference.path().to_owned(),
+            reference: reference.to_string(),
+            layers: image.layers.iter().map(layer).collect::<Result<_, _>>()?,
+            config: (image.id.clone(), size(&image.id)?),
+            manifest: (image.manifest.clone(), size(&image.manifest)?),
+        };
+        let blobs = image.layers.iter().map(|l| &l.blob).chain([&image.id, &image.manifest]);
+        blobs.for_each(|blob| worker.writes(&modelled_registry::blob(blob)));
+        worker.writes(&modelled_registry::tag(reference));
+        told.push_str(&match quiet {
+            true => format!("{reference}\n"),
+            false => format!(
+                "{}: digest: {} size: {}\n",
+                reference.tag().unwrap_or(DEFAULT_TAG),
+                outgoing.manifest.0,
+                outgoing.manifest.1
+            ),
+        });
+        plans.push(image::push(&id, &outgoing));
+    }
+    let first = plans.remove(0);
+    let mut later: Vec<_> = plans.into_iter().map(|plan| move |_: &mut Worker| Ok(plan.clone())).collect();
+    let mut next: Vec<Next<'_, Worker>> = later.iter_mut().map(|n| n as Next<'_, Worker>).collect();
+    let outcome = worker.carry_out(context, watching, first, &mut next)?;
+    if outcome.failed.is_none() {
+        output::print(&told)?;
+    }
+    Ok(outcome.status)
 }
 
 /// Makes a plan when those before it are carried out.

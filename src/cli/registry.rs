@@ -152,17 +152,6 @@ pub fn short(digest: &str) -> String {
     digest.trim_start_matches("sha256:").chars().take(12).collect()
 }
 
-/// The modelled machine has no network to a registry.
-pub fn not_modelled(context: &Context, command: &str) -> Result<(), CliError> {
-    if !context.model {
-        return Ok(());
-    }
-    Err(CliError::new(format!(
-        "the modelled kernel has no registry to {command}: it holds only the built-in image box"
-    ))
-    .hint("leave --model out"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,9 +10,9 @@ use super::error::CliError;
 use super::select::Census;
 use super::{output, setup, single};
 use crate::container::record::{Record, Status};
+use crate::image::index::{Content, Removed};
 use crate::image::removal::{self, Removal, User};
-use crate::image::store::Removed;
-use crate::image::{Image, Reference, Store};
+use crate::image::{Image, Reference};
 use crate::plan::image::ImageOp;
 
 /// Remove images, or names of them
@@ -33,10 +33,10 @@ pub struct RmiArgs {
 
 /// Runs the command. Goes on past errors; the status is 1 if there was one.
 pub fn run(context: &Context, args: &RmiArgs) -> Result<u8, CliError> {
-    setup::only_real(context, "keeps its one image, box")?;
     setup::repair(context)?;
     let mut plan = Plan {
         context,
+        content: setup::content(context)?,
         records: setup::records(context)?,
         census: Census::take(context)?,
         ops: Vec::new(),
@@ -54,8 +54,8 @@ pub fn run(context: &Context, args: &RmiArgs) -> Result<u8, CliError> {
     }
     let label = |(n, op)| (format!("remove-image-{n}"), op);
     let steps = (1..).zip(plan.ops).map(label).collect();
-    let (status, mut kernel) = single::run(context, &args.action, steps, |_| {})?;
-    output::print(&lines(&kernel.images().making.removed))?;
+    let (status, mut worker) = single::run(context, &args.action, steps, |_| {})?;
+    output::print(&lines(&worker.removed()))?;
     Ok(if status == 0 { u8::from(failed) } else { status })
 }
 
@@ -68,6 +68,7 @@ fn lines(removed: &Removed) -> String {
 /// What is to be removed, decided before anything is.
 struct Plan<'a> {
     context: &'a Context,
+    content: Box<dyn Content>,
     records: Vec<Record>,
     census: Census,
     ops: Vec<ImageOp>,
@@ -77,7 +78,7 @@ struct Plan<'a> {
 
 impl Plan<'_> {
     fn add(&mut self, wanted: &str, args: &RmiArgs) -> Result<(), CliError> {
-        let image = Store::open(&self.context.root).resolve(wanted)?;
+        let image = self.content.resolve(wanted)?;
         let mut names: Vec<Reference> = Vec::new();
         for listed in self.census.all.iter().filter(|l| l.id == image.id) {
             names.extend(listed.reference.clone().filter(|r| !self.gone.contains(&r.to_string())));
@@ -126,7 +127,7 @@ impl Plan<'_> {
             let used = self.records.iter().any(|r| r.image_id == id);
             let needed = others.iter().any(|(other, a)| parent.is_before(a) && !self.gone.contains(other));
             if !used && !needed {
-                let image = Store::open(&self.context.root).resolve(&id)?;
+                let image = self.content.resolve(&id)?;
                 self.push(&id, &image, Vec::new(), false);
                 self.gone.insert(id);
             }

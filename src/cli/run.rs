@@ -34,17 +34,18 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, CliError> {
     let request = args.container.request()?;
     let fault = fault::Fault::parse(args.fail.as_deref(), args.kill_at.as_deref())?;
     let watching = || Watching::new(context, &args.trace, request.tty, fault);
-    let ended = if context.model {
-        model::run(context, &args.container, &request, watching()?)
-    } else {
+    if !context.model {
         launch::allowed()?;
-        setup::repair(context).map_err(|e| e.status(125))?;
-        let found = pull::ensure(context, &args.container.image, args.pull, &args.from, &args.trace);
-        match found.map_err(|e| e.status(125))? {
-            pull::Found::Failed(_told) => return Ok(125),
-            pull::Found::Here(image, pin) => {
-                launch::run(context, &args.container, &request, *image, pin, watching()?)
-            }
+    }
+    setup::repair(context).map_err(|e| e.status(125))?;
+    let found = pull::ensure(context, &args.container.image, args.pull, &args.from, &args.trace);
+    let ended = match found.map_err(|e| e.status(125))? {
+        pull::Found::Failed(_told) => return Ok(125),
+        pull::Found::Here(image, _) if context.model => {
+            model::run(context, &args.container, &request, &image, watching()?)
+        }
+        pull::Found::Here(image, pin) => {
+            launch::run(context, &args.container, &request, *image, pin, watching()?)
         }
     }
     .map_err(|e| if e.status == 1 { e.status(125) } else { e })?;

@@ -8,16 +8,18 @@ use clap::{Args, ValueEnum};
 use super::action::ActionArgs;
 use super::context::Context;
 use super::error::CliError;
+use super::worker::Worker;
 use super::{setup, single};
-use crate::image::archive::save::Chosen;
-use crate::image::{ImageError, Reference, Store};
+use crate::image::index::Content;
+use crate::image::save::Chosen;
+use crate::image::{ImageError, Reference};
 use crate::kernel::linux::images;
 use crate::plan::image::ImageOp;
 
 /// Write images to an archive that glassbox and other engines load
 #[derive(Debug, Args)]
 pub struct SaveArgs {
-    /// The archive; without it, standard output
+    /// The archive; without it, standard output. With --model a path of the modelled disk
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Form of the archive
@@ -40,12 +42,11 @@ enum ArchiveFormat {
 
 /// Runs the command.
 pub fn run(context: &Context, args: &SaveArgs) -> Result<u8, CliError> {
-    setup::only_real(context, "writes no archives")?;
     refuse_terminal(args.output.as_deref(), "the archive")?;
-    let store = Store::open(&context.root);
+    let store = setup::content(context)?;
     let mut chosen: Vec<Chosen> = Vec::new();
     for wanted in &args.images {
-        for one in choose(context, &store, wanted)? {
+        for one in choose(context, &*store, wanted)? {
             match chosen.iter_mut().find(|c| c.image.manifest == one.image.manifest) {
                 Some(same) => {
                     same.references.extend(one.references);
@@ -67,7 +68,12 @@ pub fn run(context: &Context, args: &SaveArgs) -> Result<u8, CliError> {
         shape: shape.to_owned(),
     };
     let steps = vec![("save-images".to_owned(), op)];
-    Ok(single::run(context, &args.action, steps, |making| making.chosen = chosen)?.0)
+    let to = path(args.output.as_deref());
+    let prepare = |worker: &mut Worker| {
+        worker.choose(chosen);
+        worker.writes(&to);
+    };
+    Ok(single::run(context, &args.action, steps, prepare)?.0)
 }
 
 /// The output as operations name it: `-` is standard output.
@@ -77,7 +83,7 @@ pub fn path(output: Option<&Path>) -> String {
 
 /// What a name or an id means: all tags of a bare name, the image itself without
 /// a name for an id.
-fn choose(context: &Context, store: &Store, wanted: &str) -> Result<Vec<Chosen>, CliError> {
+fn choose(context: &Context, store: &dyn Content, wanted: &str) -> Result<Vec<Chosen>, CliError> {
     if let Ok(name) = Reference::parse(wanted)
         && name.tag().is_none()
         && name.digest().is_none()

@@ -51,7 +51,6 @@ const DESCRIPTION: usize = 45;
 
 /// Runs the command.
 pub fn run(context: &Context, args: &SearchArgs) -> Result<u8, CliError> {
-    registry::not_modelled(context, "search")?;
     let filters = Filters::parse(&args.filter, &["is-automated", "is-official", "stars"])?;
     let (automated, official) = (filters.boolean("is-automated")?, filters.boolean("is-official")?);
     let mut stars = 0;

@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::filter::{Filters, glob};
 use super::setup;
 use crate::image::family::{self, Ancestry};
-use crate::image::store::Listed;
+use crate::image::index::Listed;
 
 /// The filters of images.
 pub const KEYS: &[&str] = &["before", "dangling", "label", "label!", "reference", "since", "until"];

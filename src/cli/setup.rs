@@ -13,9 +13,9 @@ use crate::container::repair::Repaired;
 use crate::container::userdb;
 use crate::engine::Emitter;
 use crate::image::builtin;
+use crate::image::index::{Content, Listed};
 use crate::image::layers::size;
-use crate::image::store::{Listed, Store};
-use crate::image::{Image, ImageError, Reference};
+use crate::image::{Image, ImageError, Reference, Store};
 use crate::kernel::linux::LinuxKernel;
 use crate::spec::RunRequest;
 use crate::spec::user::{self, User};
@@ -37,7 +37,7 @@ fn program() -> Result<std::path::PathBuf, CliError> {
 /// written when only planning.
 pub fn image(context: &Context, wanted: &str, plan_only: bool) -> Result<Image, CliError> {
     if context.model {
-        return model::image(context, wanted);
+        return Ok(content(context)?.resolve(wanted)?);
     }
     let store = Store::open(&context.root);
     let image = match (is_builtin(wanted), plan_only) {
@@ -51,12 +51,17 @@ pub fn image(context: &Context, wanted: &str, plan_only: bool) -> Result<Image, 
     Ok(image)
 }
 
+/// The images that there are: in the store, or on the modelled disk.
+pub fn content(context: &Context) -> Result<Box<dyn Content>, CliError> {
+    Ok(match context.model {
+        true => Box::new(model::world(context)?),
+        false => Box::new(Store::open(&context.root)),
+    })
+}
+
 /// The id of the image of this name, if there is one.
 pub fn image_id(context: &Context, wanted: &str) -> Option<String> {
-    match context.model {
-        true => model::image(context, wanted).ok().map(|i| i.id),
-        false => Store::open(&context.root).resolve(wanted).ok().map(|i| i.id),
-    }
+    content(context).ok()?.resolve(wanted).ok().map(|i| i.id)
 }
 
 /// Whether this names the image that glassbox is made with.
@@ -72,46 +77,25 @@ pub fn user(context: &Context, image: &Image, request: &RunRequest) -> Result<Us
     };
     // The built-in image of a plan need not be in the store.
     let only_planned = || is_builtin(&image.reference) && image.layers.iter().all(|l| !l.unpacked);
-    let database = match context.model || only_planned() {
-        true => model::users(),
-        false => userdb::Database::of(&Store::open(&context.root), image)?,
+    let database = if context.model {
+        model::users(context, image)?
+    } else if only_planned() {
+        let text = builtin::text_of;
+        userdb::Database { passwd: text("etc/passwd"), group: text("etc/group") }
+    } else {
+        userdb::Database::of(&Store::open(&context.root), image)?
     };
     Ok(user::resolve(&wanted, &database.passwd, &database.group)?)
 }
 
 /// An image's config as it is stored, with what the typed one leaves out.
 pub fn config(context: &Context, id: &str) -> Result<Value, CliError> {
-    if context.model {
-        let image = model::image(context, id)?;
-        return serde_json::to_value(&image.config)
-            .map_err(|e| CliError::new(format!("cannot read the image's config: {e}")));
-    }
-    Ok(Store::open(&context.root).json_blob(id)?)
+    Ok(content(context)?.document(id)?)
 }
 
 /// All images of the store, one for each name, the nameless last.
 pub fn images(context: &Context) -> Result<Vec<Listed>, CliError> {
-    if context.model {
-        let image = model::image(context, builtin::REFERENCE)?;
-        return Ok(vec![Listed {
-            reference: Reference::parse(&image.reference).ok(),
-            source: None,
-            created: image.config.created().clone(),
-            size: image.layers.iter().map(|l| l.size).sum(),
-            manifest: image.manifest,
-            id: image.id,
-        }]);
-    }
-    Ok(Store::open(&context.root).list()?)
-}
-
-/// Refuses a command that the model does not have: `the modelled kernel …`.
-pub fn only_real(context: &Context, what: &str) -> Result<(), CliError> {
-    match context.model {
-        false => Ok(()),
-        true => Err(CliError::new(format!("the modelled kernel {what}"))
-            .hint("leave --model out to work with the real store")),
-    }
+    Ok(content(context)?.list()?)
 }
 
 /// The moment that a new image says it was made, RFC 3339.
@@ -122,16 +106,23 @@ pub fn created(context: &Context) -> String {
     }
 }
 
-/// The trees of a container, its writable one first.
-pub fn stack(context: &Context, record: &Record) -> Vec<std::path::PathBuf> {
+/// The trees of a container, its writable one first. A modelled container that runs
+/// has its files in the memory of the command that runs it.
+pub fn stack(context: &Context, record: &Record) -> Result<Vec<std::path::PathBuf>, CliError> {
+    if context.model && record.status != Status::Exited {
+        let short = record.short_id();
+        return Err(CliError::new(format!("cannot read the files of container {short}: its machine runs"))
+            .hint("a modelled machine writes to its disk when it ends: try again then"));
+    }
     let upper = context.container_dir(&record.id).join("upper");
-    std::iter::once(upper).chain(record.layers.iter().rev().cloned()).collect()
+    Ok(std::iter::once(upper).chain(record.layers.iter().rev().cloned()).collect())
 }
 
 /// Bytes of the files in each layer, the lowest first.
 pub fn layer_sizes(context: &Context, image: &Image) -> Result<Vec<u64>, CliError> {
     if context.model {
-        return Ok(image.layers.iter().map(|l| l.size).collect());
+        let world = model::world(context)?;
+        return Ok(image.layers.iter().map(|l| world.layer_size(l)).collect::<Result<_, _>>()?);
     }
     let store = Store::open(&context.root);
     Ok(image.layers.iter().map(|l| size::of_layer(&store, l)).collect::<Result<_, _>>()?)

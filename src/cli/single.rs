@@ -5,25 +5,25 @@ use std::sync::Arc;
 use super::action::{self, ActionArgs};
 use super::context::Context;
 use super::error::CliError;
+use super::worker::Worker;
 use crate::image::registry::{Client, Options};
 use crate::kernel::Watch;
-use crate::kernel::linux::LinuxKernel;
-use crate::kernel::linux::images::{Asking, Making, Sending};
+use crate::kernel::linux::images::{Asking, Sending};
 use crate::plan::image::{self, ImageOp};
 
-/// Carries out the steps; the status, and what the kernel then knows.
+/// Carries out the steps; the status, and who did it.
 pub fn run(
     context: &Context,
     args: &ActionArgs,
     steps: Vec<(String, ImageOp)>,
-    prepare: impl FnOnce(&mut Making),
-) -> Result<(u8, LinuxKernel), CliError> {
+    prepare: impl FnOnce(&mut Worker),
+) -> Result<(u8, Worker), CliError> {
     let watching = args.watching(context)?;
-    let mut kernel = action::kernel(context, &watching);
-    prepare(&mut kernel.images().making);
+    let mut worker = Worker::new(context, &watching)?;
+    prepare(&mut worker);
     let plan = image::plan(&action::id(context)?, steps);
-    let outcome = action::carry_out(context, watching, &mut kernel, plan, &mut [])?;
-    Ok((outcome.status, kernel))
+    let outcome = worker.carry_out(context, watching, plan, &mut [])?;
+    Ok((outcome.status, worker))
 }
 
 /// Carries out steps that ask a registry; the status, and what came of them.
@@ -34,6 +34,10 @@ pub fn ask(
     steps: Vec<(String, ImageOp)>,
     prepare: impl FnOnce(&mut Sending),
 ) -> Result<(u8, Sending), CliError> {
+    if context.model {
+        let (status, mut worker) = run(context, args, steps, |_| {})?;
+        return Ok((status, worker.answers()));
+    }
     let watching = args.watching(context)?;
     options.log = watching.watch() != Watch::Off;
     let mut kernel = action::kernel(context, &watching);
@@ -48,5 +52,5 @@ pub fn ask(
 
 /// The store's `index.json`, as operations name it.
 pub fn index(context: &Context) -> String {
-    context.root.join("index.json").to_string_lossy().into_owned()
+    context.store().join("index.json").to_string_lossy().into_owned()
 }

@@ -6,7 +6,7 @@ use super::action::ActionArgs;
 use super::context::Context;
 use super::error::CliError;
 use super::{setup, single};
-use crate::image::{ImageError, Reference, Store};
+use crate::image::{ImageError, Reference};
 use crate::plan::image::ImageOp;
 
 /// Give an image another name
@@ -24,13 +24,12 @@ pub struct TagArgs {
 
 /// Runs the command.
 pub fn run(context: &Context, args: &TagArgs) -> Result<u8, CliError> {
-    setup::only_real(context, "takes no names for images")?;
     let target = name(&args.target)?;
     let image = setup::image(context, &args.source, false)?;
     let op = ImageOp::TagImage {
         image: image.id,
         manifest: image.manifest,
-        before: Store::open(&context.root).resolve(&target.to_string()).ok().map(|i| i.manifest),
+        before: setup::content(context)?.resolve(&target.to_string()).ok().map(|i| i.manifest),
         name: target.to_string(),
         index: single::index(context),
     };

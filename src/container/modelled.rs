@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 
 use super::files::write_atomic;
+use crate::image::ImageError;
 use crate::kernel::Errno;
 use crate::kernel::model::World;
 
@@ -35,6 +36,9 @@ pub enum DiskError {
         /// Where and why.
         reason: String,
     },
+    /// The store on it is damaged, or cannot be written.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// The modelled file system refused.
     #[error("keep {path} on the modelled disk: {errno}")]
     Model {

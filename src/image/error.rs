@@ -299,7 +299,6 @@ pub(crate) fn quoted(message: &str) -> String {
 
 /// A name from an archive for a message that escapes it: cut to a readable
 /// length.
-#[cfg(feature = "linux")]
 pub(crate) fn printable(name: &[u8]) -> String {
     let text = String::from_utf8_lossy(name);
     let mut out: String = text.chars().take(200).collect();

@@ -2,8 +2,8 @@
 
 use oci_spec::image::{Descriptor, ImageConfiguration};
 
+use super::index::NewImage;
 use super::intake::Wanted;
-use super::store::NewImage;
 use super::{ImageError, Reference, Store, calls, digest, manifest};
 
 /// An image of an archive or a registry, resolved.

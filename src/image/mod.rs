@@ -8,16 +8,15 @@ pub mod builtin;
 pub mod calls;
 #[cfg(feature = "linux")]
 pub mod changes;
-#[cfg(feature = "linux")]
 pub mod create;
 pub mod demo;
 pub mod digest;
 mod error;
-#[cfg(feature = "linux")]
 pub mod explain;
 pub mod family;
 #[cfg(feature = "linux")]
 mod incoming;
+pub mod index;
 #[cfg(feature = "linux")]
 pub mod intake;
 #[cfg(feature = "linux")]
@@ -29,10 +28,11 @@ pub mod reference;
 #[cfg(feature = "linux")]
 pub mod registry;
 pub mod removal;
+pub mod save;
 #[cfg(feature = "linux")]
 pub mod store;
-#[cfg(feature = "linux")]
 pub mod union;
+pub mod write;
 
 use std::path::PathBuf;
 

@@ -101,6 +101,26 @@ impl Errno {
     }
 }
 
+impl From<std::io::Error> for Errno {
+    fn from(e: std::io::Error) -> Self {
+        use std::io::ErrorKind as Kind;
+        // An error that a library wrapped has lost its number, not its kind.
+        e.raw_os_error().map_or_else(
+            || match e.kind() {
+                Kind::NotFound => Errno::ENOENT,
+                Kind::PermissionDenied => Errno::EACCES,
+                Kind::AlreadyExists => Errno::EEXIST,
+                Kind::StorageFull => Errno::ENOSPC,
+                Kind::QuotaExceeded => Errno::EDQUOT,
+                Kind::ReadOnlyFilesystem => Errno::EROFS,
+                Kind::NotADirectory => Errno::ENOTDIR,
+                _ => Errno::EIO,
+            },
+            Errno,
+        )
+    }
+}
+
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.words(), self.name())

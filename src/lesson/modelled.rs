@@ -9,6 +9,7 @@ use super::text::LayerPath;
 use crate::container::modelled;
 use crate::container::record::Record;
 use crate::image::builtin;
+use crate::image::index::Content;
 use crate::kernel::model::World;
 use crate::userland::FileType;
 
@@ -33,10 +34,11 @@ impl State for ModelState {
     }
 
     fn image(&self, image: &str) -> Result<Option<Vec<Tree>>, StateError> {
-        if !same_image(image, builtin::REFERENCE) {
-            return Ok(None);
-        }
-        let (image, _) = modelled::image(&self.world);
+        let found = match same_image(image, builtin::REFERENCE) {
+            true => Some(modelled::image(&self.world).0),
+            false => Content::resolve(&self.world, image).ok(),
+        };
+        let Some(image) = found else { return Ok(None) };
         let unpacked = image.layers.iter().rev().filter(|l| l.unpacked);
         Ok(Some(unpacked.map(|l| store::tree(&l.dir)).collect()))
     }

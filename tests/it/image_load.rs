@@ -42,8 +42,8 @@ fn content(store: &Path) -> BTreeSet<String> {
 
 #[test]
 fn the_model_tells_a_load_in_both_languages() {
-    let sandbox = Sandbox::plain();
     for lang in ["en", "zh-CN"] {
+        let sandbox = Sandbox::plain();
         let args = ["--model", "--deterministic", "--color", "never", "--lang", lang, "load", "--trace=full"];
         // No path of this machine on the command line, which is told.
         let mut command = sandbox.inside(crate::support::GLASSBOX);

@@ -15,6 +15,7 @@ mod image_archives;
 mod image_commands;
 mod image_edges;
 mod image_load;
+mod image_model;
 mod image_store;
 mod lessons;
 mod life;

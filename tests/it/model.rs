@@ -108,8 +108,10 @@ fn failures_roll_back_and_leave_no_container() {
 fn what_the_model_does_not_have_is_said() {
     let sandbox = sandbox();
     for (args, words) in [
-        (&["run", "debian", "true"][..], "it holds only the built-in image box"),
-        (&["load", "-i", "/dev/null"], "the modelled machine has one archive, /root/demo.tar"),
+        (&["run", "debian", "true"][..], "the modelled registry has one image, demo"),
+        (&["run", "--pull", "never", "debian", "true"], "no such image in this store"),
+        (&["load", "-i", "/dev/null"], "a path is one of the modelled disk"),
+        (&["save", "-o", "/nowhere/x.tar", "box"], "the modelled disk, which has /root and /tmp"),
         (&["run", "-v", "/nowhere:/x", "box", "true"], "the path must exist on the modelled disk"),
         (&["inspect", "nothing"], "no such container or image"),
     ] {

@@ -16,6 +16,8 @@ pub const GLASSBOX: &str = env!("CARGO_BIN_EXE_glassbox");
 pub struct Sandbox {
     dir: TempDir,
     net: Option<OwnedFd>,
+    /// Commands run on the modelled kernel.
+    model: bool,
 }
 
 /// What a command said and how it ended.
@@ -52,6 +54,18 @@ impl Sandbox {
         Sandbox::with(None)
     }
 
+    /// A store of the modelled kernel: every command runs on it.
+    pub fn model() -> Sandbox {
+        let mut sandbox = Sandbox::with(None);
+        sandbox.model = true;
+        sandbox
+    }
+
+    /// Whether commands run on the modelled kernel.
+    pub fn is_model(&self) -> bool {
+        self.model
+    }
+
     /// For tests on the real kernel.
     pub fn root() -> Sandbox {
         assert!(nix::unistd::geteuid().is_root(), "this test needs root: run the tests with sudo");
@@ -59,7 +73,7 @@ impl Sandbox {
     }
 
     fn with(net: Option<OwnedFd>) -> Sandbox {
-        Sandbox { dir: tempfile::Builder::new().prefix("gbx-test-").tempdir().unwrap(), net }
+        Sandbox { dir: tempfile::Builder::new().prefix("gbx-test-").tempdir().unwrap(), net, model: false }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -73,7 +87,8 @@ impl Sandbox {
     /// A command of glassbox in this sandbox.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = self.inside(GLASSBOX);
-        command.arg("--root").arg(self.store()).arg("--run-root").arg(self.path("run")).args(args);
+        command.arg("--root").arg(self.store()).arg("--run-root").arg(self.path("run"));
+        command.args(self.model.then_some("--model")).args(args);
         command
     }
 

@@ -43,6 +43,9 @@ pub fn ensure(
     from: &FromArgs,
     trace: &TraceArgs,
 ) -> Result<Found, CliError> {
+    if context.model {
+        return modelled(context, image, policy, from, trace);
+    }
     let store = Store::open(&context.root);
     // The image stays until the record says that a container needs it.
     let here = || -> Result<Found, CliError> {
@@ -98,4 +101,33 @@ pub fn ensure(
             Ok(Found::Failed(status))
         }
     }
+}
+
+/// The same on the modelled disk. Nothing has to stay: what a container needs it keeps
+/// with its own files.
+fn modelled(
+    context: &Context,
+    image: &str,
+    policy: Policy,
+    from: &FromArgs,
+    trace: &TraceArgs,
+) -> Result<Found, CliError> {
+    let missing = match setup::content(context)?.resolve(image) {
+        Ok(_) if policy != Policy::Always => None,
+        Ok(_) => Some(false),
+        Err(ImageError::Unknown { .. }) if policy != Policy::Never => Some(true),
+        Err(e) => return Err(e.into()),
+    };
+    if let (Some(missing), Ok(reference)) = (missing, Reference::parse(image)) {
+        let reference = reference.or_latest();
+        if missing {
+            say(Place::Stderr, &format!("Unable to find image '{}' locally", reference.familiar()))?;
+        }
+        let watching = ActionArgs::of(trace.unrecorded()).watching(context)?;
+        let status = super::modelled(context, watching, &reference, &from.platform()?, Place::Stderr)?;
+        if status != 0 {
+            return Ok(Found::Failed(status));
+        }
+    }
+    Ok(Found::Here(Box::new(setup::image(context, image, false)?), None))
 }

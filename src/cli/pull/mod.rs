@@ -3,7 +3,6 @@
 mod ensure;
 mod transfer;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
@@ -14,14 +13,15 @@ use super::context::Context;
 use super::error::CliError;
 use super::limits::LimitArgs;
 use super::output;
-use super::registry::{self, RegistryArgs};
+use super::registry::RegistryArgs;
 use super::tracing::Watching;
+use super::worker::Worker;
+use super::{registry, setup};
 use crate::image::Reference;
 use crate::image::manifest::{ManifestError, Platform};
 use crate::image::reference::DEFAULT_TAG;
 use crate::image::registry::Client;
 use crate::kernel::linux::images::Asking;
-use crate::kernel::model::{Console, ModelKernel, STORE, World};
 use crate::plan::{Plan, image};
 pub use ensure::{Found, Policy, ensure};
 use transfer::{Ended, all_tags, client, pull};
@@ -69,7 +69,16 @@ pub fn run(context: &Context, args: &PullArgs) -> Result<u8, CliError> {
         say(place, &format!("Using default tag: {DEFAULT_TAG}"))?;
     }
     if context.model {
-        return modelled(context, watching, &named.or_latest(), &platform, place);
+        if args.all_tags {
+            return Err(CliError::new("cannot pull all tags from the modelled registry at once")
+                .hint("pull them one by one: it is asked for one name at a time"));
+        }
+        let reference = named.or_latest();
+        let status = modelled(context, watching, &reference, &platform, place)?;
+        if status == 0 {
+            output::print(&format!("{reference}\n"))?;
+        }
+        return Ok(status);
     }
     let client = client(context, &args.from, &watching);
     let (references, what) = if args.all_tags {
@@ -99,10 +108,16 @@ impl FromArgs {
 }
 
 /// What `plan pull` shows: the registry is asked, and nothing is fetched or stored.
-pub fn foresee(context: &Context, image: &str, from: &FromArgs) -> Result<Plan, CliError> {
-    registry::not_modelled(context, "ask")?;
-    let reference = registry::reference(image)?.or_latest();
+pub fn foresee(context: &Context, name: &str, from: &FromArgs) -> Result<Plan, CliError> {
+    let reference = registry::reference(name)?.or_latest();
     let platform = from.platform()?.to_string();
+    if context.model {
+        let id = action::id(context)?;
+        let first = image::ask_registry(&id, reference.domain(), &reference.to_string(), &platform);
+        return action::foresee_on(&mut Worker::model(context)?, first, |worker| {
+            image::take_in(&id, reference.domain(), context.store(), worker.arriving())
+        });
+    }
     let client = Arc::new(Client::new(registry::options(context, &from.registry)));
     let id = action::id(context)?;
     let first = image::ask_registry(&id, reference.domain(), &reference.to_string(), &platform);
@@ -114,7 +129,7 @@ pub fn foresee(context: &Context, image: &str, from: &FromArgs) -> Result<Plan, 
     )
 }
 
-/// The modelled registry has one image.
+/// The same on a modelled machine, which has a registry of its own.
 fn modelled(
     context: &Context,
     watching: Watching,
@@ -122,23 +137,23 @@ fn modelled(
     platform: &Platform,
     place: Place,
 ) -> Result<u8, CliError> {
-    let console = Console { output: Box::new(|_, _| true), input: Box::new(|| None) };
-    let mut kernel = ModelKernel::new(World::new(), console);
+    let before = setup::content(context)?.source_of(reference)?;
+    let mut worker = Worker::model(context)?;
     let id = action::id(context)?;
     let from = reference.domain();
     let mut transfer =
-        |kernel: &mut ModelKernel| Ok(image::take_in(&id, from, Path::new(STORE), kernel.arriving()));
+        |worker: &mut Worker| Ok(image::take_in(&id, from, context.store(), worker.arriving()));
     let first = image::ask_registry(&id, from, &reference.to_string(), &platform.to_string());
-    let outcome = action::carry_out(context, watching, &mut kernel, first, &mut [&mut transfer])?;
+    let outcome = worker.carry_out(context, watching, first, &mut [&mut transfer])?;
     if outcome.failed.is_some() {
         return Ok(outcome.status);
     }
-    output::note("this was the modelled machine: the image was made in memory, and is forgotten now");
-    for arrived in kernel.arriving() {
+    let mut changed = false;
+    for arrived in worker.arriving() {
+        changed |= before.as_ref() != Some(&arrived.manifest);
         say(place, &format!("Digest: {}", arrived.manifest))?;
     }
-    say(place, &status(true, &reference.familiar()))?;
-    output::print(&format!("{reference}\n"))?;
+    say(place, &status(changed, &reference.familiar()))?;
     Ok(0)
 }
 

@@ -9,7 +9,6 @@
 mod ahead;
 mod docker;
 mod oci;
-pub mod save;
 mod start;
 mod table;
 

@@ -4,8 +4,8 @@ use oci_spec::image::Descriptor;
 
 use super::table::Table;
 use super::{Blobs, Candidate};
+use crate::image::index::{REF_NAME, annotation};
 use crate::image::manifest::{self, Chosen, Document, MAX_CONFIG, MAX_MANIFEST, Matcher};
-use crate::image::store::{REF_NAME, annotation};
 use crate::image::{ImageError, Incoming, Reference, digest};
 
 /// What containerd and BuildKit write beside the tag.

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{BUILTIN_LABEL, BuiltinLayer, Content, Entry, REFERENCE, assemble, elf, layers, write_tar};
 use crate::image::digest::Hashing;
-use crate::image::store::{NewImage, disk};
+use crate::image::index::NewImage;
+use crate::image::store::disk;
 use crate::image::{Image, ImageError, Reference, Store};
 use crate::userland::PROGRAMS;
 

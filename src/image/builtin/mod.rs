@@ -86,7 +86,15 @@ pub fn text_of(path: &str) -> String {
 }
 
 /// What stands for the program's bytes in the modelled layers.
-const STAND_IN: &[u8] = b"the programs of the modelled kernel\n";
+pub(crate) const STAND_IN: &[u8] = b"the programs of the modelled kernel\n";
+
+/// The tar that these entries make in the model.
+pub fn model_tar(entries: &[Entry]) -> Vec<u8> {
+    let mut tar = Vec::new();
+    // Neither memory nor the text can fail.
+    let _ = write_tar(entries, &mut &*STAND_IN, STAND_IN.len() as u64, &mut tar);
+    tar
+}
 
 /// Digest and bytes of the tar that these entries make in the model.
 pub fn model_digest(entries: &[Entry]) -> (String, u64) {
@@ -101,11 +109,16 @@ pub fn model_digest(entries: &[Entry]) -> (String, u64) {
 /// [`layers`], with a short text in place of the program; the digests are
 /// true digests of that.
 pub fn model_image(programs: &[&str]) -> Image {
+    model_files(programs).0
+}
+
+/// The same with its config and its manifest.
+pub fn model_files(programs: &[&str]) -> (Image, Vec<u8>, Vec<u8>) {
     let definition = layers(programs);
     let blobs: Vec<(String, u64)> = definition.iter().map(|layer| model_digest(&layer.entries)).collect();
     // The modelled machine is the same wherever it is compiled for.
     let build = digest::of_bytes(STAND_IN);
-    assemble(&definition, &blobs, (&build, Arch::Amd64), |_| (std::path::PathBuf::new(), true)).0
+    assemble(&definition, &blobs, (&build, Arch::Amd64), |_| (std::path::PathBuf::new(), true))
 }
 
 /// The image, its config and its manifest, from the layers' digests and sizes.

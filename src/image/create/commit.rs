@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::describe::{Described, History, LayerRef, describe};
 use super::instruction::{self, Config};
 use crate::image::digest::Hashing;
-use crate::image::layers::write::{self, Written};
 use crate::image::union::Stack;
+use crate::image::write::{self, Written};
 use crate::image::{Image, ImageError, calls};
 use crate::spec::Requested;
 

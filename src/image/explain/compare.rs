@@ -1,13 +1,10 @@
 //! How two unions differ.
 
-use std::io::Read;
-
-use rustix::fs::Stat;
 use serde::Serialize;
 
 use super::{kind, size};
 use crate::image::ImageError;
-use crate::image::union::{Named, Place, Stack, is_dir, shown_path};
+use crate::image::union::{Named, Open, Place, Stack, Stat, is_dir, shown_path};
 
 /// A path that is not the same in both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -41,7 +38,7 @@ impl Difference {
 }
 
 /// A side: a stack, and the layer it is looked at from.
-pub type Side<'a> = (&'a Stack, usize);
+pub type Side<'a> = (&'a Stack<'a>, usize);
 
 /// Compares what two unions show. Times are not compared.
 ///
@@ -83,16 +80,16 @@ pub fn compare(a: Side<'_>, b: Side<'_>) -> Result<Vec<Difference>, ImageError> 
 }
 
 /// The names that a directory shows, sorted.
-fn shown(stack: &Stack, place: Option<&Place>) -> Result<Vec<Named>, ImageError> {
+fn shown(stack: &Stack<'_>, place: Option<&Place>) -> Result<Vec<Named>, ImageError> {
     let Some(place) = place else { return Ok(Vec::new()) };
     Ok(stack.list(place)?.names.into_iter().filter(|n| n.shown().is_some()).collect())
 }
 
 /// Both sides are merged from the very same trees: nothing can differ.
-fn same_trees(a: &Stack, left: &Option<Place>, b: &Stack, right: &Option<Place>) -> bool {
+fn same_trees(a: &Stack<'_>, left: &Option<Place>, b: &Stack<'_>, right: &Option<Place>) -> bool {
     match (left, right) {
         (Some(left), Some(right)) => {
-            let paths = |stack: &Stack, place: &Place| -> Vec<std::path::PathBuf> {
+            let paths = |stack: &Stack<'_>, place: &Place| -> Vec<std::path::PathBuf> {
                 place.layers.iter().map(|l| stack.tree(*l).path().to_owned()).collect()
             };
             paths(a, left) == paths(b, right)
@@ -102,9 +99,9 @@ fn same_trees(a: &Stack, left: &Option<Place>, b: &Stack, right: &Option<Place>)
 }
 
 fn difference(
-    a: &Stack,
+    a: &Stack<'_>,
     x: Option<&Named>,
-    b: &Stack,
+    b: &Stack<'_>,
     y: Option<&Named>,
     path: &[u8],
     places: (&Option<Place>, &Option<Place>),
@@ -126,17 +123,17 @@ fn difference(
         (None, Some((_, new))) => return Ok(made("added", vec![], kind(new), None, Some(size(new)))),
         (None, None) => return Ok(None),
     };
-    if (old.st_dev, old.st_ino) == (new.st_dev, new.st_ino) {
+    if old.id == new.id {
         return Ok(None);
     }
     let mut changed = Vec::new();
     if kind(old) != kind(new) {
         changed.push("type");
     }
-    if old.st_mode & 0o7777 != new.st_mode & 0o7777 {
+    if old.mode != new.mode {
         changed.push("mode");
     }
-    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid) {
+    if (old.uid, old.gid) != (new.uid, new.gid) {
         changed.push("owner");
     }
     if changed.first() != Some(&"type") {
@@ -147,9 +144,9 @@ fn difference(
         if let (Some(l), Some(r)) = (left.0, right.0) {
             match kind(new) {
                 "file" if size(old) != size(new) => changed.push("size"),
-                "file" if !same_content(l.file(name)?, r.file(name)?)? => changed.push("content"),
+                "file" if !same_content(&*l.file(name)?, &*r.file(name)?)? => changed.push("content"),
                 "symlink" if l.link(name)? != r.link(name)? => changed.push("target"),
-                "char" | "block" if old.st_rdev != new.st_rdev => changed.push("device"),
+                "char" | "block" if old.rdev != new.rdev => changed.push("device"),
                 _ => {}
             }
         }
@@ -161,20 +158,29 @@ fn difference(
     Ok(made("changed", changed, kind(new), sized(old), sized(new)))
 }
 
-fn same_content(mut a: std::fs::File, mut b: std::fs::File) -> Result<bool, ImageError> {
-    let read = |file: &mut std::fs::File, buf: &mut Vec<u8>| {
-        buf.clear();
-        file.take(64 << 10).read_to_end(buf).map_err(|e| ImageError::io("read", "a file of a layer", e))
+fn same_content(a: &dyn Open, b: &dyn Open) -> Result<bool, ImageError> {
+    let read = |file: &dyn Open, buffer: &mut [u8], at: u64| -> Result<usize, ImageError> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match file.read_at(&mut buffer[filled..], at + filled as u64) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(ImageError::io("read", "a file of a layer", e)),
+            }
+        }
+        Ok(filled)
     };
-    let (mut x, mut y) = (Vec::new(), Vec::new());
+    let (mut x, mut y) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+    let mut at = 0;
     loop {
-        read(&mut a, &mut x)?;
-        read(&mut b, &mut y)?;
-        if x != y {
+        let (n, m) = (read(a, &mut x, at)?, read(b, &mut y, at)?);
+        if x[..n] != y[..m] {
             return Ok(false);
         }
-        if x.is_empty() {
+        if n == 0 {
             return Ok(true);
         }
+        at += n as u64;
     }
 }

@@ -2,17 +2,15 @@
 
 use std::collections::HashSet;
 
-use rustix::fs::Stat;
-
 use super::{Counts, Entry, Total, What, kind, size};
 use crate::image::ImageError;
-use crate::image::union::{Place, Says, Stack, is_dir, shown_path};
+use crate::image::union::{Place, Says, Stack, Stat, is_dir, shown_path};
 
 /// What the layer at `top` of a stack does to each path, sorted by path.
 ///
 /// # Errors
 /// When a tree cannot be read.
-pub fn entries(stack: &Stack, top: usize) -> Result<(Vec<Entry>, Counts), ImageError> {
+pub fn entries(stack: &Stack<'_>, top: usize) -> Result<(Vec<Entry>, Counts), ImageError> {
     let mut walk = Walk { stack, top, all: Vec::new(), counts: Counts::default(), inodes: HashSet::new() };
     let mut todo = vec![stack.root(top)];
     while let Some(place) = todo.pop() {
@@ -23,7 +21,7 @@ pub fn entries(stack: &Stack, top: usize) -> Result<(Vec<Entry>, Counts), ImageE
 }
 
 struct Walk<'a> {
-    stack: &'a Stack,
+    stack: &'a Stack<'a>,
     top: usize,
     all: Vec<Entry>,
     counts: Counts,
@@ -73,7 +71,7 @@ impl Walk<'_> {
             What::Same => self.counts.same += 1,
             What::Hidden => self.counts.hidden += 1,
         }
-        if stat.st_nlink < 2 || self.inodes.insert((stat.st_dev, stat.st_ino)) {
+        if stat.nlink < 2 || self.inodes.insert(stat.id) {
             self.counts.size += size(stat);
         }
     }
@@ -154,7 +152,7 @@ impl Walk<'_> {
 
 /// A directory that says the same in both layers.
 fn same_dir(new: &Stat, old: &Stat) -> bool {
-    (new.st_mode, new.st_uid, new.st_gid) == (old.st_mode, old.st_uid, old.st_gid)
+    (new.kind, new.mode, new.uid, new.gid) == (old.kind, old.mode, old.uid, old.gid)
 }
 
 fn entry(path: &[u8], what: What, stat: &Stat, covers: Vec<usize>) -> Entry {
@@ -163,9 +161,9 @@ fn entry(path: &[u8], what: What, stat: &Stat, covers: Vec<usize>) -> Entry {
         what,
         kind: kind(stat),
         size: size(stat),
-        mode: format!("{:04o}", stat.st_mode & 0o7777),
-        uid: stat.st_uid,
-        gid: stat.st_gid,
+        mode: format!("{:04o}", stat.mode),
+        uid: stat.uid,
+        gid: stat.gid,
         covers,
         by: None,
     }
@@ -175,7 +173,7 @@ fn entry(path: &[u8], what: What, stat: &Stat, covers: Vec<usize>) -> Entry {
 ///
 /// # Errors
 /// When a tree cannot be read.
-pub fn total(stack: &Stack, top: usize) -> Result<Total, ImageError> {
+pub fn total(stack: &Stack<'_>, top: usize) -> Result<Total, ImageError> {
     let mut total = Total::default();
     let mut inodes = HashSet::new();
     let mut todo = vec![stack.root(top)];
@@ -188,7 +186,7 @@ pub fn total(stack: &Stack, top: usize) -> Result<Total, ImageError> {
                 continue;
             }
             total.files += 1;
-            if stat.st_nlink < 2 || inodes.insert((stat.st_dev, stat.st_ino)) {
+            if stat.nlink < 2 || inodes.insert(stat.id) {
                 total.size += size(stat);
             }
         }

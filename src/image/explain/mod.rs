@@ -8,11 +8,11 @@ mod path;
 
 use std::path::PathBuf;
 
-use rustix::fs::{FileType, Stat};
 use serde::Serialize;
 
 use crate::image::ImageError;
-use crate::image::union::Stack;
+use crate::image::union::{Stack, Stat};
+use crate::userland::FileType;
 pub use compare::{Difference, compare};
 pub use entries::entries;
 pub use path::{PathReport, Role, Step, follow};
@@ -147,20 +147,18 @@ pub struct Entry {
     pub by: Option<&'static str>,
 }
 
-/// Counts and entries of every layer. `layers` are the trees, the lowest first,
-/// with what is known of each.
+/// Counts and entries of every layer. `known` is what is known of each, the lowest
+/// first; `stack` are their trees.
 ///
 /// # Errors
 /// When a tree cannot be read.
-pub fn layers(mut known: Vec<LayerReport>) -> Result<Vec<LayerReport>, ImageError> {
-    let dirs: Vec<PathBuf> = known.iter().rev().map(|l| l.dir.clone()).collect();
-    let stack = Stack::open(&dirs)?;
+pub fn layers(stack: &Stack<'_>, mut known: Vec<LayerReport>) -> Result<Vec<LayerReport>, ImageError> {
     let count = known.len();
     for (at, layer) in known.iter_mut().enumerate() {
-        let (entries, own) = entries::entries(&stack, count - 1 - at)?;
+        let (entries, own) = entries::entries(stack, count - 1 - at)?;
         layer.number = at + 1;
         layer.own = own;
-        layer.cumulative = entries::total(&stack, count - 1 - at)?;
+        layer.cumulative = entries::total(stack, count - 1 - at)?;
         layer.entries = entries;
     }
     Ok(known)
@@ -168,22 +166,21 @@ pub fn layers(mut known: Vec<LayerReport>) -> Result<Vec<LayerReport>, ImageErro
 
 /// The name of a file's kind.
 pub fn kind(stat: &Stat) -> &'static str {
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => "file",
-        FileType::Directory => "dir",
+    match stat.kind {
+        FileType::File => "file",
+        FileType::Dir => "dir",
         FileType::Symlink => "symlink",
-        FileType::CharacterDevice => "char",
-        FileType::BlockDevice => "block",
+        FileType::Char => "char",
+        FileType::Block => "block",
         FileType::Fifo => "fifo",
         FileType::Socket => "socket",
-        FileType::Unknown => "unknown",
     }
 }
 
 /// Bytes of a regular file; other things have none.
 pub fn size(stat: &Stat) -> u64 {
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => u64::try_from(stat.st_size).unwrap_or(0),
+    match stat.kind {
+        FileType::File => stat.size,
         _ => 0,
     }
 }

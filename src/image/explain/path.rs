@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{kind, size};
 use crate::image::ImageError;
-use crate::image::union::{Says, Stack, is_dir, shown_path};
+use crate::image::union::{Says, Stack, Stat, is_dir, shown_path};
 
 /// What each layer says of a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -53,7 +53,7 @@ pub enum Role {
 ///
 /// # Errors
 /// When a tree cannot be read.
-pub fn follow(stack: &Stack, path: &[u8]) -> Result<PathReport, ImageError> {
+pub fn follow(stack: &Stack<'_>, path: &[u8]) -> Result<PathReport, ImageError> {
     let parts: Vec<&[u8]> = path.split(|b| *b == b'/').filter(|p| !p.is_empty() && *p != b".").collect();
     let whole = parts.join(&b'/');
     let mut steps = Vec::new();
@@ -66,7 +66,7 @@ pub fn follow(stack: &Stack, path: &[u8]) -> Result<PathReport, ImageError> {
         for (depth, part) in parts.iter().enumerate() {
             let Some(dir) = stack.tree(layer).dir(&at)? else { break };
             let above = shown_path(&at);
-            if !at.is_empty() && dir.opaque && !covered {
+            if !at.is_empty() && dir.opaque() && !covered {
                 // It hides what is in it below; said when it has not the path itself.
                 covers_from_here = true;
             }
@@ -76,13 +76,13 @@ pub fn follow(stack: &Stack, path: &[u8]) -> Result<PathReport, ImageError> {
             }
             at.extend_from_slice(part);
             let last = depth + 1 == parts.len();
-            let step = |role, stat: &rustix::fs::Stat, kind| Step {
+            let step = |role, stat: &Stat, kind| Step {
                 layer: number,
                 role,
                 at: shown_path(&at),
                 kind,
                 size: size(stat),
-                mode: format!("{:04o}", stat.st_mode & 0o7777),
+                mode: format!("{:04o}", stat.mode),
             };
             match says {
                 None => {
@@ -132,6 +132,6 @@ pub fn follow(stack: &Stack, path: &[u8]) -> Result<PathReport, ImageError> {
     Ok(PathReport { path: shown_path(&whole), supplied_by: supplied, layers: steps })
 }
 
-fn dir_is_opaque(stack: &Stack, layer: usize, path: &[u8]) -> Result<bool, ImageError> {
-    Ok(stack.tree(layer).dir(path)?.is_some_and(|d| d.opaque))
+fn dir_is_opaque(stack: &Stack<'_>, layer: usize, path: &[u8]) -> Result<bool, ImageError> {
+    Ok(stack.tree(layer).dir(path)?.is_some_and(|d| d.opaque()))
 }

@@ -38,7 +38,7 @@ impl Bench {
         self.place.path().join(name)
     }
 
-    fn stack(&self) -> Stack {
+    fn stack(&self) -> Stack<'static> {
         Stack::open(&["3", "2", "1"].map(|l| self.path(l))).unwrap()
     }
 }
@@ -48,7 +48,7 @@ impl Bench {
 fn what_each_layer_does() {
     let bench = Bench::new();
     let known = ["1", "2", "3"].map(|l| LayerReport { dir: bench.path(l), ..LayerReport::default() });
-    let all = layers(known.to_vec()).unwrap();
+    let all = layers(&bench.stack(), known.to_vec()).unwrap();
     let lines = |n: usize| -> Vec<String> {
         all[n - 1].entries.iter().map(|e| format!("{} {} {:?}", e.what.letter(), e.path, e.covers)).collect()
     };

@@ -17,7 +17,6 @@ mod tree;
 mod unpack;
 mod verify;
 mod window;
-pub mod write;
 
 pub use decompress::{Compression, open as decompress};
 pub use place::{sweep_unfinished, unpacking};

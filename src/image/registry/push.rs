@@ -16,9 +16,9 @@ use super::blob::Blob;
 use super::repository::Repository;
 use super::upload::{Sent, Upload};
 use crate::image::digest::{self, Hashing};
+use crate::image::index::{Content, REF_NAME, annotation};
 use crate::image::layers::Compression;
 use crate::image::manifest::{LayerKind, OCI_MANIFEST};
-use crate::image::store::{REF_NAME, annotation};
 use crate::image::{Image, ImageError, Layer, Reference, Store, calls};
 
 /// Layers at once.

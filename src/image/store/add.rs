@@ -3,26 +3,14 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use oci_spec::image::{Descriptor, Digest, ImageConfiguration, ImageIndex, MediaType};
+use oci_spec::image::ImageIndex;
 use rustix::io::Errno;
 
-use super::{CREATED, IMAGE_ID, REF_NAME, SIZE, SOURCE, Store, annotation};
+use super::Store;
+use crate::image::index::{CREATED, Content, IMAGE_ID, NewImage, SIZE, SOURCE, missing, name_image};
 use crate::image::layers::size;
 use crate::image::manifest::{Document, ManifestError, parse};
 use crate::image::{ImageError, Reference, calls, digest};
-
-/// An image whose content is staged and verified.
-#[derive(Clone, Debug)]
-pub struct NewImage {
-    /// The manifest, byte for byte.
-    pub manifest: Vec<u8>,
-    /// Its media type, OCI's or Docker's.
-    pub media_type: String,
-    /// Digest of the config.
-    pub id: String,
-    /// Its names; none for an image that is known by its id only.
-    pub references: Vec<Reference>,
-}
 
 /// What was moved into place, by its digest, to be taken back if a later move
 /// fails.
@@ -126,11 +114,10 @@ impl Store {
         for descriptor in parsed.layers.iter().chain([&parsed.config]) {
             let path = self.blob(descriptor.digest().as_ref())?;
             if !path.exists() {
-                let reason = "the file is missing, though a manifest names it".into();
-                return Err(ImageError::Damaged { path, reason });
+                return Err(missing(path, "a manifest"));
             }
         }
-        let config: ImageConfiguration = self.json_blob(&image.id)?;
+        let config = self.config(&image.id)?;
         let mut size = 0u64;
         for layer in &self.layers(&image.id, &parsed, &config)? {
             size = size.saturating_add(size::of_layer(self, layer)?);
@@ -173,54 +160,4 @@ impl Store {
         name_image(&mut index, &manifest, &new, &notes, &[name.to_string()])?;
         self.write_index(&index)
     }
-}
-
-/// Lets the names mean this manifest. An image that loses its last name so
-/// stays, without a name.
-fn name_image(
-    index: &mut ImageIndex,
-    manifest: &str,
-    image: &NewImage,
-    notes: &HashMap<String, String>,
-    names: &[String],
-) -> Result<(), ImageError> {
-    let digest: Digest = manifest.parse().map_err(|e: oci_spec::OciSpecError| ImageError::Damaged {
-        path: "index.json".into(),
-        reason: e.to_string(),
-    })?;
-    let descriptor = |name: Option<&String>| {
-        let mut descriptor = Descriptor::new(
-            MediaType::from(image.media_type.as_str()),
-            image.manifest.len() as u64,
-            digest.clone(),
-        );
-        let mut notes = notes.clone();
-        notes.extend(name.map(|n| (REF_NAME.to_owned(), n.clone())));
-        descriptor.set_annotations(Some(notes));
-        descriptor
-    };
-    let mut list = index.manifests().clone();
-    for name in names {
-        let Some(at) = list.iter().position(|d| annotation(d, REF_NAME) == Some(name)) else { continue };
-        let old = list.remove(at);
-        let others = list.iter().any(|d| d.digest() == old.digest());
-        if !others && old.digest() != &digest {
-            let mut nameless = old;
-            let mut notes = nameless.annotations().clone().unwrap_or_default();
-            notes.remove(REF_NAME);
-            nameless.set_annotations(Some(notes));
-            list.push(nameless);
-        }
-    }
-    if names.is_empty() {
-        if !list.iter().any(|d| d.digest() == &digest) {
-            list.push(descriptor(None));
-        }
-        index.set_manifests(list);
-        return Ok(());
-    }
-    list.retain(|d| d.digest() != &digest || annotation(d, REF_NAME).is_some());
-    list.extend(names.iter().map(|n| descriptor(Some(n))));
-    index.set_manifests(list);
-    Ok(())
 }

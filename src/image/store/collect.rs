@@ -22,29 +22,18 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex};
+use oci_spec::image::ImageIndex;
 use rustix::fs::FlockOperation;
 
 use super::Store;
 use super::disk::Lock;
+use crate::image::index::{Collected, Content, Marks};
 use crate::image::layers::{remove_tree, unpacking};
-use crate::image::manifest::{self, Document, MAX_DEPTH};
 use crate::image::{ImageError, calls, digest};
 
 /// Chain IDs of the layers that containers are made from; asked for while
 /// nothing can change.
 pub type InUse<'a> = &'a dyn Fn() -> Result<BTreeSet<String>, ImageError>;
-
-/// What a collection took away.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Collected {
-    /// Digests of blobs: layers, configs, manifests.
-    pub blobs: BTreeSet<String>,
-    /// Chain IDs of unpacked layers.
-    pub layers: BTreeSet<String>,
-    /// Bytes of the blobs, and of the files in the trees.
-    pub bytes: u64,
-}
 
 /// Keeps the collector away while an image becomes a container.
 #[derive(Debug)]
@@ -56,16 +45,6 @@ pub struct Pin {
 pub(super) struct Alone {
     _pins: File,
     _lock: Lock,
-}
-
-/// What may not go.
-#[derive(Default)]
-struct Marks {
-    blobs: BTreeSet<String>,
-    chains: BTreeSet<String>,
-    /// Something could not be read, so that nobody knows what it needs.
-    all_blobs: bool,
-    all_layers: bool,
 }
 
 impl Store {
@@ -107,7 +86,7 @@ impl Store {
         in_use: InUse<'_>,
     ) -> Result<Collected, ImageError> {
         self.sweep();
-        let marks = self.marks(index, in_use)?;
+        let marks = self.marked(index, in_use)?;
         // Removed when all is done, without the lock.
         let trash = self.stage_locked()?;
         let mut done = Collected::default();
@@ -159,7 +138,7 @@ impl Store {
             return Ok(());
         }
         let _alone = self.alone()?;
-        let marks = self.marks(&self.index()?, in_use)?;
+        let marks = self.marked(&self.index()?, in_use)?;
         let mut gone: Vec<PathBuf> = Vec::new();
         for chain in chains.iter().filter(|c| !marks.all_layers && !marks.chains.contains(**c)) {
             let place = self.layer_place(chain)?;
@@ -174,49 +153,13 @@ impl Store {
     }
 
     /// What may not go. No one else changes the store.
-    fn marks(&self, index: &ImageIndex, in_use: InUse<'_>) -> Result<Marks, ImageError> {
-        let mut marks = Marks { chains: in_use()?, ..Marks::default() };
+    fn marked(&self, index: &ImageIndex, in_use: InUse<'_>) -> Result<Marks, ImageError> {
         // One list for both: a lease does not say which is which.
         let leased = self.leased();
-        marks.chains.extend(leased.iter().cloned());
-        marks.blobs.extend(leased);
-        for descriptor in index.manifests() {
-            self.mark(descriptor, 0, &mut marks);
-        }
-        Ok(marks)
-    }
-
-    /// Marks what a descriptor of the index leads to.
-    fn mark(&self, descriptor: &Descriptor, depth: usize, marks: &mut Marks) {
-        let name = descriptor.digest().to_string();
-        marks.blobs.insert(name.clone());
-        let read = |name: &str| self.blob(name).ok().and_then(|path| std::fs::read(path).ok());
-        let document = read(&name)
-            .and_then(|bytes| manifest::parse(&bytes, Some(descriptor.media_type().as_ref())).ok());
-        match document {
-            Some(Document::Manifest(manifest)) => {
-                let config = manifest.config.digest().to_string();
-                marks.blobs.extend(manifest.layers.iter().map(|l| l.digest().to_string()));
-                let parsed: Option<ImageConfiguration> =
-                    read(&config).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-                marks.blobs.insert(config);
-                match parsed {
-                    Some(parsed) => marks.chains.extend(digest::chain_ids(parsed.rootfs().diff_ids())),
-                    // An artifact that another tool put here has no layers of ours.
-                    None if manifest.check_image().is_err() => {}
-                    None => marks.all_layers = true,
-                }
-            }
-            Some(Document::Index(index)) if depth < MAX_DEPTH => {
-                for inner in &index.manifests {
-                    // The image of another platform need not be here.
-                    if self.blob(inner.digest().as_ref()).is_ok_and(|p| p.exists()) {
-                        self.mark(inner, depth + 1, marks);
-                    }
-                }
-            }
-            _ => (marks.all_blobs, marks.all_layers) = (true, true),
-        }
+        let mut needed = Marks { chains: in_use()?, ..Marks::default() };
+        needed.chains.extend(leased.iter().cloned());
+        needed.blobs.extend(leased);
+        Ok(self.marks(index, needed))
     }
 }
 

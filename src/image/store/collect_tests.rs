@@ -3,7 +3,9 @@ use std::collections::BTreeSet;
 use super::tests::put;
 use super::*;
 use crate::image::Reference;
+use crate::image::index::{Collected, REF_NAME};
 use crate::image::layers::test_tar::Tar;
+use crate::image::manifest;
 
 fn tar(text: &str) -> Vec<u8> {
     Tar::new().file("f", text).done()

@@ -15,6 +15,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use super::{Store, disk};
+use crate::image::index::Content;
 use crate::image::layers::remove_tree;
 use crate::image::{ImageError, calls, digest};
 

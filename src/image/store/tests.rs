@@ -2,8 +2,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::*;
-use crate::image::Reference;
+use crate::image::index::{NewImage, Removed};
 use crate::image::layers::test_tar::Tar;
+use crate::image::{Image, Reference};
 
 /// Puts an image with these layers into a store.
 pub fn put(store: &Store, names: &[&str], tars: &[Vec<u8>]) -> Image {

@@ -4,20 +4,22 @@
 //! A tree that a container is writing to is not trusted: every directory is
 //! opened beneath the root of its layer without following any link.
 
+#[cfg(feature = "linux")]
+mod host;
 mod tree;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use rustix::fs::{FileType, Stat};
 
 use crate::image::ImageError;
-pub use tree::{Attributes, Node, Tree, attributes};
+use crate::userland::FileType;
+#[cfg(feature = "linux")]
+pub(crate) use host::of_stat;
+pub(crate) use tree::is_ours;
+pub use tree::{Attributes, Node, Open, Stat, Tree};
 
 /// Layers, the topmost first.
-#[derive(Debug)]
-pub struct Stack {
-    trees: Vec<Tree>,
+pub struct Stack<'t> {
+    trees: Vec<Box<dyn Tree + 't>>,
 }
 
 /// A directory of a stack: its path, and the layers that it is merged from.
@@ -87,7 +89,7 @@ impl Named {
 
 /// Whether it is a directory.
 pub fn is_dir(stat: &Stat) -> bool {
-    FileType::from_raw_mode(stat.st_mode) == FileType::Directory
+    stat.kind == FileType::Dir
 }
 
 /// A directory's names, and whether its topmost layer hides all below.
@@ -101,18 +103,33 @@ pub struct Listing {
     pub opaque: bool,
 }
 
-impl Stack {
-    /// Opens the layers, given the topmost first.
+#[cfg(feature = "linux")]
+impl Stack<'static> {
+    /// Opens layers that are directories of this host, given the topmost first.
     ///
     /// # Errors
     /// When one is not there.
-    pub fn open(layers: &[PathBuf]) -> Result<Self, ImageError> {
-        Ok(Stack { trees: layers.iter().map(|l| Tree::open(l)).collect::<Result<_, _>>()? })
+    pub fn open(layers: &[std::path::PathBuf]) -> Result<Self, ImageError> {
+        let open = |path: &std::path::PathBuf| Ok(Box::new(host::HostTree::open(path)?) as Box<dyn Tree>);
+        Ok(Stack { trees: layers.iter().map(open).collect::<Result<_, ImageError>>()? })
+    }
+}
+
+impl std::fmt::Debug for Stack<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.trees.iter().map(|t| t.path())).finish()
+    }
+}
+
+impl<'t> Stack<'t> {
+    /// Of these trees, the topmost first.
+    pub fn of(trees: Vec<Box<dyn Tree + 't>>) -> Self {
+        Stack { trees }
     }
 
     /// A layer's tree.
-    pub fn tree(&self, layer: usize) -> &Tree {
-        &self.trees[layer]
+    pub fn tree(&self, layer: usize) -> &dyn Tree {
+        &*self.trees[layer]
     }
 
     /// How many layers there are.
@@ -145,7 +162,7 @@ impl Stack {
                     names.entry(name).or_default().push((*layer, says));
                 }
             }
-            if dir.opaque {
+            if dir.opaque() {
                 listing.opaque |= nth == 0;
                 break;
             }
@@ -164,7 +181,7 @@ impl Stack {
         let mut dirs = Vec::new();
         for (nth, layer) in place.layers.iter().enumerate() {
             let Some(dir) = self.trees[*layer].dir(&place.path)? else { break };
-            let opaque = dir.opaque;
+            let opaque = dir.opaque();
             listing.layers.push(*layer);
             dirs.push((*layer, dir));
             if opaque {
@@ -209,7 +226,7 @@ impl Stack {
         for layer in &place.layers {
             let Some(dir) = self.trees[*layer].dir(&place.path)? else { break };
             says.extend(dir.says(name)?.map(|s| (*layer, s)));
-            if dir.opaque {
+            if dir.opaque() {
                 break;
             }
         }
@@ -220,12 +237,6 @@ impl Stack {
 /// A path of the inside, as people write it: `/etc/motd`.
 pub fn shown_path(path: &[u8]) -> String {
     format!("/{}", String::from_utf8_lossy(path))
-}
-
-/// A path of a layer's tree on the host, for messages.
-fn host_path(root: &Path, path: &[u8]) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt;
-    root.join(std::ffi::OsStr::from_bytes(path))
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 
 use super::*;
@@ -36,7 +38,7 @@ impl Bench {
     }
 
     /// Layer 0 is the topmost.
-    fn stack(&self) -> Stack {
+    fn stack(&self) -> Stack<'static> {
         Stack::open(&["0", "1", "2"].map(|l| self.path(l))).unwrap()
     }
 }

@@ -110,23 +110,3 @@ impl From<rustix::io::Errno> for Errno {
         Errno(e.raw_os_error())
     }
 }
-
-impl From<std::io::Error> for Errno {
-    fn from(e: std::io::Error) -> Self {
-        use std::io::ErrorKind as Kind;
-        // An error that a library wrapped has lost its number, not its kind.
-        e.raw_os_error().map_or_else(
-            || match e.kind() {
-                Kind::NotFound => Errno::ENOENT,
-                Kind::PermissionDenied => Errno::EACCES,
-                Kind::AlreadyExists => Errno::EEXIST,
-                Kind::StorageFull => Errno::ENOSPC,
-                Kind::QuotaExceeded => Errno(libc::EDQUOT),
-                Kind::ReadOnlyFilesystem => Errno::EROFS,
-                Kind::NotADirectory => Errno::ENOTDIR,
-                _ => Errno::EIO,
-            },
-            Errno,
-        )
-    }
-}

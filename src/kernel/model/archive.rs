@@ -1,17 +1,28 @@
 //! Archives of images on the modelled machine: read from their bytes, which are
 //! true; unpacked onto its disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
+use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 use serde_json::{Value, json};
-use tar::EntryType;
 
-use super::world::HostEntry;
+use super::steps::Asked;
+use super::store::Unpacked;
+#[cfg(feature = "linux")]
+use crate::image::create::Described;
+use crate::image::create::LayerRef;
+use crate::image::index::{Collected, REF_NAME, Removed, annotation};
+use crate::image::save::Chosen;
+use crate::image::write::Written;
 use crate::image::{Reference, digest};
 use crate::plan::image::{Arriving, ArrivingLayer};
 
-const TAR: &str = "application/vnd.oci.image.layer.v1.tar";
+/// Media type of a layer that is not compressed.
+pub(crate) const TAR: &str = "application/vnd.oci.image.layer.v1.tar";
+
+/// Whether a blob or, with `true`, a layer's tree is in the store.
+type There<'a> = dyn Fn(&str, bool) -> bool + 'a;
 
 /// What the model holds of images on their way into its store.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +37,37 @@ pub(crate) struct ModelImages {
     pub blobs: BTreeMap<String, Vec<u8>>,
     /// What unpacking the last layer counted and converted.
     pub unpacked: Option<Unpacked>,
+    /// What a registry was asked.
+    pub asked: Asked,
+    /// The digest that a name leads to in a registry.
+    pub source: Option<String>,
+    /// What comes in for `-`, and what goes out.
+    pub input: Vec<u8>,
+    pub output: Vec<u8>,
+    /// A layer that was made here.
+    pub staged: Option<Staged>,
+    /// The images to save.
+    pub chosen: Vec<Chosen>,
+    /// What was removed by all steps.
+    pub removed: Removed,
+    /// What the last collection took away.
+    pub collected: Option<Collected>,
+    /// Bytes of the last archive.
+    pub bytes: u64,
+    /// Chain IDs of the layers that containers are made from.
+    pub in_use: BTreeSet<String>,
+}
+
+/// A layer that is not in the store yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Staged {
+    /// Its tar on the modelled disk.
+    pub path: String,
+    /// The directory with its tree, if it is unpacked.
+    pub place: Option<String>,
+    pub layer: LayerRef,
+    /// What went in.
+    pub written: Written,
 }
 
 /// An image of `manifest.json`.
@@ -34,19 +76,6 @@ pub(crate) struct Found {
     pub names: Vec<String>,
     pub config: String,
     pub layers: Vec<String>,
-}
-
-/// What is in a layer.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Unpacked {
-    pub entries: Vec<HostEntry>,
-    /// Entries of the tar.
-    pub count: u64,
-    pub tar_bytes: u64,
-    pub file_bytes: u64,
-    /// The tar's name of a whiteout, and the path that it hides or makes opaque.
-    pub whiteouts: Vec<(String, String)>,
-    pub opaque: Vec<(String, String)>,
 }
 
 /// The files of an archive.
@@ -71,7 +100,7 @@ pub(crate) fn files(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, String> {
 /// # Errors
 /// Why it cannot be read.
 pub(crate) fn manifests(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<Found>, String> {
-    let text = files.get("manifest.json").ok_or("it has no manifest.json")?;
+    let Some(text) = files.get("manifest.json") else { return layout(files) };
     let items: Vec<Value> = serde_json::from_slice(text).map_err(|e| e.to_string())?;
     let list = |v: Option<&Value>| -> Vec<String> {
         let items = v.and_then(Value::as_array).cloned().unwrap_or_default();
@@ -89,101 +118,119 @@ pub(crate) fn manifests(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<Found>,
     Ok(items.iter().map(found).collect())
 }
 
+/// The images of an OCI image layout: `index.json` and the manifests that it names.
+fn layout(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<Found>, String> {
+    let text = files.get("index.json").ok_or("it has neither manifest.json nor index.json")?;
+    let index: ImageIndex = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+    let place = |d: &Descriptor| {
+        let digest = d.digest().to_string();
+        format!("blobs/sha256/{}", digest::hex(&digest).unwrap_or_default())
+    };
+    let mut all: Vec<Found> = Vec::new();
+    for descriptor in index.manifests() {
+        let path = place(descriptor);
+        let bytes = files.get(&path).ok_or_else(|| format!("it lacks {path:?}"))?;
+        let manifest: ImageManifest = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+        let config = place(manifest.config());
+        let name = annotation(descriptor, REF_NAME).and_then(|n| Reference::parse(n).ok());
+        let name = name.map(|r| r.or_latest().to_string());
+        match all.iter_mut().find(|f| f.config == config) {
+            Some(same) => same.names.extend(name),
+            None => all.push(Found {
+                names: name.into_iter().collect(),
+                config,
+                layers: manifest.layers().iter().map(place).collect(),
+            }),
+        }
+    }
+    Ok(all)
+}
+
 impl ModelImages {
+    /// An image that was described, for the step that names it.
+    #[cfg(feature = "linux")]
+    pub fn offer(&mut self, made: &Described, names: Vec<String>) {
+        self.blobs.insert(made.id.clone(), made.config.clone());
+        self.blobs.insert(made.digest.clone(), made.manifest.clone());
+        let (image, manifest) = (made.id.clone(), made.digest.clone());
+        self.arriving = vec![Arriving { names, image, manifest, layers: Vec::new() }];
+    }
+
     /// Reads the configs and makes the manifests. `there` says whether the disk
     /// has a blob (first) or a tree (second).
     ///
     /// # Errors
     /// Why a config cannot be read, or what it lacks.
-    pub fn resolve(&mut self, there: &dyn Fn(&str, bool) -> bool) -> Result<(), String> {
+    pub fn resolve(&mut self, there: &There<'_>) -> Result<(), String> {
         for found in self.manifests.clone() {
-            let config =
-                self.files.get(&found.config).ok_or_else(|| format!("it lacks {:?}", found.config))?;
-            let parsed: Value = serde_json::from_slice(config).map_err(|e| e.to_string())?;
-            let diff_ids = parsed.pointer("/rootfs/diff_ids").and_then(Value::as_array).cloned();
-            let diff_ids: Vec<String> =
-                diff_ids.iter().flatten().filter_map(|d| d.as_str().map(str::to_owned)).collect();
+            let file = |path: &String| self.files.get(path).ok_or_else(|| format!("it lacks {path:?}"));
+            let config = file(&found.config)?.clone();
             let mut layers = Vec::new();
-            for ((path, diff_id), chain_id) in
-                found.layers.iter().zip(&diff_ids).zip(digest::chain_ids(&diff_ids))
-            {
-                let bytes = self.files.get(path).ok_or_else(|| format!("it lacks {path:?}"))?;
+            for path in &found.layers {
+                let bytes = file(path)?.clone();
+                let digest = digest::of_bytes(&bytes);
+                layers.push((digest.clone(), bytes.len() as u64));
                 // Verified when it is taken in.
-                self.blobs.insert(diff_id.clone(), bytes.clone());
-                layers.push(ArrivingLayer {
-                    blob: diff_id.clone(),
-                    media_type: TAR.into(),
-                    size: bytes.len() as u64,
-                    diff_id: diff_id.clone(),
-                    stored: there(diff_id, false),
-                    unpacked: there(&chain_id, true),
-                    chain_id,
-                });
+                self.blobs.insert(digest, bytes);
             }
-            let image = digest::of_bytes(config);
-            let manifest = json!({
+            self.arrive(found.names, &config, &layers, None, there)?;
+        }
+        Ok(())
+    }
+
+    /// An image whose config was read; `blobs` are digest and size of its layers. Without a
+    /// manifest one is made.
+    ///
+    /// # Errors
+    /// Why the config cannot be read, or that it names other layers.
+    pub fn arrive(
+        &mut self,
+        names: Vec<String>,
+        config: &[u8],
+        blobs: &[(String, u64)],
+        manifest: Option<Vec<u8>>,
+        there: &There<'_>,
+    ) -> Result<(), String> {
+        let parsed: Value = serde_json::from_slice(config).map_err(|e| e.to_string())?;
+        let diff_ids = parsed.pointer("/rootfs/diff_ids").and_then(Value::as_array).cloned();
+        let diff_ids: Vec<String> =
+            diff_ids.iter().flatten().filter_map(|d| d.as_str().map(str::to_owned)).collect();
+        if diff_ids.len() != blobs.len() {
+            return Err(format!("its config names {} layers, and it has {}", diff_ids.len(), blobs.len()));
+        }
+        let mut layers = Vec::new();
+        for ((blob, diff_id), chain_id) in blobs.iter().zip(&diff_ids).zip(digest::chain_ids(&diff_ids)) {
+            layers.push(ArrivingLayer {
+                blob: blob.0.clone(),
+                media_type: TAR.into(),
+                size: blob.1,
+                diff_id: diff_id.clone(),
+                stored: there(&blob.0, false),
+                unpacked: there(&chain_id, true),
+                chain_id,
+            });
+        }
+        let image = digest::of_bytes(config);
+        let manifest = manifest.unwrap_or_else(|| {
+            let layer =
+                |l: &ArrivingLayer| json!({"mediaType": l.media_type, "digest": l.blob, "size": l.size});
+            json!({
                 "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
                 "config": {
                     "mediaType": "application/vnd.oci.image.config.v1+json",
                     "digest": image, "size": config.len(),
                 },
-                "layers": layers.iter()
-                    .map(|l| json!({"mediaType": l.media_type, "digest": l.blob, "size": l.size}))
-                    .collect::<Vec<_>>(),
+                "layers": layers.iter().map(layer).collect::<Vec<_>>(),
             })
             .to_string()
-            .into_bytes();
-            self.blobs.insert(image.clone(), config.clone());
-            let digest = digest::of_bytes(&manifest);
-            self.blobs.insert(digest.clone(), manifest);
-            self.arriving.push(Arriving { names: found.names, image, manifest: digest, layers });
-        }
+            .into_bytes()
+        });
+        let digest = digest::of_bytes(&manifest);
+        self.blobs.insert(image.clone(), config.to_vec());
+        self.blobs.insert(digest.clone(), manifest);
+        self.arriving.push(Arriving { names, image, manifest: digest, layers });
         Ok(())
     }
-}
-
-/// What a layer's tar holds, with its marks read as image-spec layer.md says.
-///
-/// # Errors
-/// Why it cannot be read, or what the model does not know.
-pub(crate) fn unpack(bytes: &[u8]) -> Result<Unpacked, String> {
-    let mut out = Unpacked { tar_bytes: bytes.len() as u64, ..Unpacked::default() };
-    let mut tar = tar::Archive::new(bytes);
-    for entry in tar.entries().map_err(|e| e.to_string())? {
-        let mut entry = entry.map_err(|e| e.to_string())?;
-        out.count += 1;
-        let name = String::from_utf8_lossy(&entry.path_bytes()).trim_end_matches('/').to_owned();
-        let mode = entry.header().mode().map_err(|e| e.to_string())?;
-        let (dir, leaf) = name.rsplit_once('/').unwrap_or(("", &name));
-        let beside = |leaf: &str| if dir.is_empty() { leaf.to_owned() } else { format!("{dir}/{leaf}") };
-        if leaf == ".wh..wh..opq" {
-            out.entries.push(HostEntry::Opaque { path: dir.to_owned() });
-            out.opaque.push((name.clone(), dir.to_owned()));
-            continue;
-        }
-        if let Some(hidden) = leaf.strip_prefix(".wh.") {
-            let path = beside(hidden);
-            out.entries.push(HostEntry::Whiteout { path: path.clone() });
-            out.whiteouts.push((name.clone(), path));
-            continue;
-        }
-        let path = name.clone();
-        out.entries.push(match entry.header().entry_type() {
-            EntryType::Directory => HostEntry::Dir { path, mode },
-            EntryType::Symlink => {
-                let target = entry.link_name_bytes().unwrap_or_default();
-                HostEntry::Symlink { path, target: String::from_utf8_lossy(&target).into_owned() }
-            }
-            EntryType::Regular => {
-                let mut content = Vec::new();
-                entry.read_to_end(&mut content).map_err(|e| e.to_string())?;
-                out.file_bytes += content.len() as u64;
-                HostEntry::File { path, mode, content }
-            }
-            _ => return Err(format!("the model does not know what {name:?} is")),
-        });
-    }
-    Ok(out)
 }
 
 #[cfg(test)]
@@ -201,7 +248,8 @@ mod tests {
             (image.names.as_slice(), image.layers.len()),
             (&["docker.io/library/demo:latest".to_owned()][..], 3)
         );
-        let last = unpack(&images.blobs[&image.layers[2].blob]).unwrap();
+        let mut world = crate::kernel::model::World::new();
+        let last = world.unpack("/x", &images.blobs[&image.layers[2].blob]).unwrap();
         assert_eq!(last.whiteouts, [("etc/.wh.motd".to_owned(), "etc/motd".to_owned())]);
         assert_eq!(last.opaque, [("var/cache/.wh..wh..opq".to_owned(), "var/cache".to_owned())]);
     }

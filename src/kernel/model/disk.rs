@@ -73,6 +73,29 @@ impl World {
         }
     }
 
+    /// Gives what stands at a path of the disk another one, whose directory is made if it
+    /// is missing.
+    ///
+    /// # Errors
+    /// ENOENT when there is nothing, EEXIST when something is there.
+    pub(super) fn disk_move(&mut self, from: &str, to: &str) -> Result<(), Errno> {
+        let now = self.now_secs();
+        let split = |path: &str| -> (String, String) {
+            let path = path.trim_matches('/');
+            let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
+            (dir.to_owned(), name.to_owned())
+        };
+        let ((old_dir, old), (new_dir, new)) = (split(from), split(to));
+        let target = self.disk_dir(&new_dir)?;
+        let tree = self.fs.tree_mut(DISK_SB)?;
+        let source = find(tree, TREE_ROOT, &old_dir).ok_or(Errno::ENOENT)?;
+        tree.lookup(source, &old)?;
+        if tree.lookup(target, &new).is_ok() {
+            return Err(Errno::EEXIST);
+        }
+        tree.rename(source, &old, target, &new, now)
+    }
+
     /// Makes a path of the disk what it is on another machine's disk, with all
     /// below it, or absent as it is there. Hard links within it stay such.
     ///
@@ -166,7 +189,7 @@ impl World {
     }
 }
 
-fn find(tree: &Tree, from: Ino, path: &str) -> Option<Ino> {
+pub(super) fn find(tree: &Tree, from: Ino, path: &str) -> Option<Ino> {
     path.split('/').filter(|p| !p.is_empty()).try_fold(from, |at, name| tree.lookup(at, name)).ok()
 }
 

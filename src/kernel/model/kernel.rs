@@ -137,6 +137,12 @@ impl ModelKernel {
         &self.carried.images.arriving
     }
 
+    /// What is held of images between the steps of an action.
+    #[cfg(feature = "linux")]
+    pub(crate) fn images(&mut self) -> &mut super::archive::ModelImages {
+        &mut self.carried.images
+    }
+
     /// Does something with the modelled machine between two steps.
     pub fn with_world<T>(&mut self, f: impl FnOnce(&mut World) -> T) -> T {
         f(&mut self.machine.shared.world.borrow_mut())

@@ -13,7 +13,7 @@
 //! and a fixed share per process. sysfs is a picture taken when it is mounted.
 //! The seccomp filter is known by the capabilities that lift it, not call by call.
 
-mod archive;
+pub(crate) mod archive;
 mod cgroup;
 mod cred;
 mod disk;
@@ -24,8 +24,10 @@ mod ns;
 mod overlay;
 mod process;
 mod procfs;
+pub(crate) mod registry;
 mod session;
 mod steps;
+mod store;
 mod sys;
 pub mod vfs;
 mod world;
@@ -34,6 +36,7 @@ pub use cred::{Cred, cap_mask, cap_names};
 pub use disk::DiskEntry;
 pub use kernel::{Console, Input, ModelKernel, Output, Stream};
 pub use session::{Handle, Session};
+pub use store::Before;
 pub use sys::ModelSys;
 pub use world::{HostEntry, World};
 

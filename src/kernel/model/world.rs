@@ -316,7 +316,7 @@ impl World {
         self.disk_dir_below(super::vfs::TREE_ROOT, path)
     }
 
-    fn disk_dir_below(&mut self, from: u64, path: &str) -> Res<u64> {
+    pub(super) fn disk_dir_below(&mut self, from: u64, path: &str) -> Res<u64> {
         let now = self.now_secs();
         let tree = self.fs.tree_mut(DISK_SB)?;
         let mut at = from;

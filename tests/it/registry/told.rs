@@ -17,8 +17,8 @@ const STEPS: [&str; 6] = [
 
 #[test]
 fn the_model_tells_a_pull_in_both_languages() {
-    let sandbox = Sandbox::plain();
     for lang in ["en", "zh-CN"] {
+        let sandbox = Sandbox::plain();
         let args =
             ["--model", "--deterministic", "--color", "never", "--lang", lang, "pull", "--trace", "demo"];
         // No path of this machine on the command line, which is told.
@@ -28,7 +28,7 @@ fn the_model_tells_a_pull_in_both_languages() {
         assert!(ran.out.ends_with("docker.io/library/demo:latest\n"), "{}", ran.out);
         insta::assert_snapshot!(format!("model_pull_{lang}"), ran.err);
     }
-    let none = sandbox.glassbox(&["--model", "pull", "debian"]).expect(1).err;
+    let none = Sandbox::plain().glassbox(&["--model", "pull", "debian"]).expect(1).err;
     assert!(none.contains("modelled registry"), "{none}");
 }
 

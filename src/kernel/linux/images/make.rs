@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::image::archive::save::{self, Chosen, Format};
 use crate::image::create::{self, NewLayer, Taken};
-use crate::image::layers::{Limits, size, write};
-use crate::image::store::{Collected, Removed, Staging};
+use crate::image::index::{Collected, Removed};
+use crate::image::layers::{Limits, size};
+use crate::image::save::{self, Chosen, Format};
+use crate::image::store::Staging;
 use crate::image::union::Stack;
-use crate::image::{ImageError, Reference, Store};
+use crate::image::{ImageError, Reference, Store, write};
 use crate::kernel::Failure;
 use crate::kernel::linux::cgroup::{self, Frozen};
 use crate::kernel::linux::host;
@@ -81,9 +82,7 @@ pub fn apply(op: &ImageOp, store: &Store, limits: &Limits, making: &mut Making) 
                 true => store.untag(wanted)?,
                 false => store.remove(wanted, &super::layers::in_use(store))?,
             };
-            making.removed.untagged.extend(removed.untagged);
-            making.removed.deleted.extend(removed.deleted);
-            making.removed.bytes += removed.bytes;
+            making.removed.add(removed);
         }
         ImageOp::CollectGarbage { .. } => {
             let collected = store.collect(&super::layers::in_use(store))?;

@@ -7,9 +7,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
 
-use crate::image::union::{Says, Stack};
+use crate::image::union::{Says, Stack, Stat, of_stat};
 use crate::kernel::ledger::{Role, Standing};
 use crate::kernel::{Errno, Failure};
 use crate::trace::{FileType, Supplier};
@@ -19,7 +19,7 @@ use crate::trace::{FileType, Supplier};
 pub struct Layers {
     upper: OwnedFd,
     upper_path: PathBuf,
-    below: Stack,
+    below: Stack<'static>,
     paths: Vec<PathBuf>,
     suppliers: Vec<Supplier>,
     /// Directories by whether any layer below has them.
@@ -82,7 +82,7 @@ impl Layers {
         let what = file_type(&stat);
         Some(Below {
             what,
-            bytes: (what == FileType::File).then_some(stat.st_size as u64),
+            bytes: (what == FileType::File).then_some(stat.size),
             layer: self.suppliers[first].clone(),
             hidden,
             stat,
@@ -120,7 +120,7 @@ impl Layers {
     /// What stands in the writable layer; `None` when nothing does.
     pub fn standing(&mut self, path: &[u8]) -> Option<Standing> {
         let fd = self.open_upper(path).ok()?;
-        let stat = rustix::fs::fstat(&fd).ok()?;
+        let stat = of_stat(&rustix::fs::fstat(&fd).ok()?);
         let below = self.below(path).filter(|_| !self.is_in_opaque(path));
         let what = file_type(&stat);
         let of_below = |role, what| Standing {
@@ -132,7 +132,7 @@ impl Layers {
             hidden: below.as_ref().map_or_else(Vec::new, |b| b.hidden.clone()),
             from: None,
         };
-        if what == FileType::Device && stat.st_rdev == 0 {
+        if what == FileType::Device && stat.rdev == (0, 0) {
             return Some(of_below(Role::Whiteout, below.as_ref().map_or(what, |b| b.what)));
         }
         if what == FileType::Directory {
@@ -152,7 +152,7 @@ impl Layers {
         }
         let copied = below.as_ref().is_some_and(|b| is_copy(&fd, &stat, b));
         let role = if copied { Role::Copy } else { Role::Created };
-        let stands = (copied && what == FileType::File).then_some(stat.st_size as u64);
+        let stands = (copied && what == FileType::File).then_some(stat.size);
         Some(Standing { stands, ..of_below(role, what) })
     }
 
@@ -218,7 +218,7 @@ fn is_copy(fd: &OwnedFd, stat: &Stat, below: &Below) -> bool {
             (Some(marked), Some(handle)) if !marked.is_empty() => marked == handle,
             _ => true,
         },
-        None => below.stat.st_nlink > 1,
+        None => below.stat.nlink > 1,
     }
 }
 
@@ -239,13 +239,13 @@ fn through(fd: &OwnedFd) -> String {
 }
 
 fn file_type(stat: &Stat) -> FileType {
-    use rustix::fs::FileType as Raw;
-    match Raw::from_raw_mode(stat.st_mode) {
-        Raw::Directory => FileType::Directory,
-        Raw::Symlink => FileType::Symlink,
-        Raw::Fifo => FileType::Fifo,
-        Raw::Socket => FileType::Socket,
-        Raw::CharacterDevice | Raw::BlockDevice => FileType::Device,
-        _ => FileType::File,
+    use crate::userland::FileType as Kind;
+    match stat.kind {
+        Kind::Dir => FileType::Directory,
+        Kind::Symlink => FileType::Symlink,
+        Kind::Fifo => FileType::Fifo,
+        Kind::Socket => FileType::Socket,
+        Kind::Char | Kind::Block => FileType::Device,
+        Kind::File => FileType::File,
     }
 }

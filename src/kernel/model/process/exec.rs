@@ -8,7 +8,7 @@ use crate::kernel::model::world::World;
 use crate::userland::FileType;
 
 /// What a file must begin with to be the userland's multi-call binary.
-pub(crate) const MARKER: &[u8] = b"userland binary";
+pub(crate) const MARKER: &[u8] = crate::image::builtin::STAND_IN;
 
 /// How many `#!` lines may lead to each other.
 const MAX_SCRIPTS: u32 = 4;

@@ -1,9 +1,11 @@
 //! The image's part of a plan. The model's layers are trees on the modelled
-//! disk; of a blob it has what it holds, from which the tar is made again to check
-//! its digest.
+//! disk. Of the built-in image it has what the blobs hold, from which the tars are made
+//! again to check their digests; the blobs of other images are files of the disk.
 
 use super::{Cx, at_cwd, fail, misplaced, zero};
-use crate::kernel::{Errno, Failure};
+use crate::image::digest;
+use crate::image::index::Content;
+use crate::kernel::Failure;
 use crate::plan::Op;
 use crate::trace::Value;
 use crate::userland::FileType;
@@ -27,10 +29,16 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
             }
             let what = || format!("unpack layer {diff_id} to {dir}");
             let blobs = cx.carried.blobs.clone();
-            let entries = blobs.get(blob).ok_or_else(|| {
-                Failure::new(format!("{}: there is no blob {blob}", what()), Some(Errno::ENOENT))
-                    .hint("the modelled disk holds the built-in image `box` only")
-            })?;
+            let Some(entries) = blobs.get(blob) else {
+                let bytes = cx.w.bytes_of(blob)?;
+                let found = digest::of_bytes(&bytes);
+                if (&found, bytes.len() as u64) != (diff_id, *size) {
+                    return Err(Failure::new(format!("{}: its digest is {found}", what()), None)
+                        .hint("remove the image, and load or pull it again"));
+                }
+                super::images::unpack(cx, dir, &bytes, what)?;
+                return Ok(false);
+            };
             let (found, bytes) = crate::image::builtin::model_digest(entries);
             if (&found, bytes) != (diff_id, *size) {
                 return Err(Failure::new(format!("{}: its digest is {found}", what()), None)

@@ -17,6 +17,7 @@ mod undo;
 mod views;
 
 pub(super) use evidence::evidence;
+pub(super) use images::Asked;
 pub(super) use look::observe;
 pub(super) use process::reap;
 pub(super) use undo::undo;

@@ -3,14 +3,14 @@
 //! `docker save` beside it. The same images make the same bytes.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read, Write};
 
 use serde_json::{Value, json};
 
-use crate::image::layers::write::header::{self, Kind, Member};
-use crate::image::store::REF_NAME;
-use crate::image::{Image, ImageError, Reference, Store, digest};
+use crate::image::index::{Content, REF_NAME, missing};
+use crate::image::write::header::{self, Kind, Member};
+use crate::image::{Image, ImageError, Reference, digest};
+use crate::kernel::Errno;
 
 /// Form of the archive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct Saved {
 /// # Errors
 /// When a blob is missing or damaged, or the output cannot be written.
 pub fn save(
-    store: &Store,
+    store: &dyn Content,
     chosen: &[Chosen],
     format: Format,
     out: &mut impl Write,
@@ -57,10 +57,7 @@ pub fn save(
     for one in chosen {
         let image = &one.image;
         let media_type = media_type(store, &image.manifest)?;
-        let size = |blob: &str| -> Result<u64, ImageError> {
-            let path = store.blob(blob)?;
-            path.metadata().map(|m| m.len()).map_err(|e| ImageError::io("stat", &path, e))
-        };
+        let size = |blob: &str| -> Result<u64, ImageError> { Ok(store.bytes_of(blob)?.len() as u64) };
         let whole = size(&image.manifest)?;
         blobs.insert(image.manifest.clone(), whole);
         blobs.insert(image.id.clone(), size(&image.id)?);
@@ -102,8 +99,8 @@ pub fn save(
 }
 
 /// The manifest's media type: its own word, or OCI's.
-fn media_type(store: &Store, manifest: &str) -> Result<String, ImageError> {
-    let manifest: Value = store.json_blob(manifest)?;
+fn media_type(store: &dyn Content, manifest: &str) -> Result<String, ImageError> {
+    let manifest = store.document(manifest)?;
     let own = manifest["mediaType"].as_str();
     Ok(own.unwrap_or("application/vnd.oci.image.manifest.v1+json").to_owned())
 }
@@ -145,15 +142,9 @@ impl<W: Write> Tar<'_, W> {
         self.write(&padded)
     }
 
-    fn blob(&mut self, store: &Store, blob: &str, size: u64) -> Result<(), ImageError> {
+    fn blob(&mut self, store: &dyn Content, blob: &str, size: u64) -> Result<(), ImageError> {
         let path = store.blob(blob)?;
-        let file = File::open(&path).map_err(|e| match e.kind() {
-            io::ErrorKind::NotFound => ImageError::Damaged {
-                path: path.clone(),
-                reason: "the file is missing, though a manifest names it".into(),
-            },
-            _ => ImageError::io("open", &path, e),
-        })?;
+        let file = store.open(&path)?.ok_or_else(|| missing(path.clone(), "a manifest"))?;
         let name = digest::hex(blob).unwrap_or_default();
         self.member(&format!("blobs/sha256/{name}"), Kind::File, size)?;
         let mut content = digest::Hashing::new(file.take(size));
@@ -185,8 +176,5 @@ impl<W: Write> Tar<'_, W> {
 }
 
 fn writing(error: &io::Error) -> ImageError {
-    match error.raw_os_error() {
-        Some(errno) => ImageError::io("write", "the archive", rustix::io::Errno::from_raw_os_error(errno)),
-        None => ImageError::io("write", "the archive", rustix::io::Errno::IO),
-    }
+    ImageError::io("write", "the archive", Errno(error.raw_os_error().unwrap_or(Errno::EIO.0)))
 }

@@ -12,11 +12,10 @@ pub(crate) mod header;
 use std::collections::HashMap;
 use std::io::Write;
 
-use rustix::fs::{FileType, Stat};
-
 use crate::image::ImageError;
 use crate::image::error::printable;
-use crate::image::union::{Attributes, Named, Node, Place, Says, Stack, attributes, is_dir, shown_path};
+use crate::image::union::{Named, Node, Open, Place, Says, Stack, Stat, is_dir, shown_path};
+use crate::userland::FileType;
 use header::{Kind, Member};
 
 /// What went into a tar.
@@ -45,7 +44,7 @@ pub struct Written {
 ///
 /// # Errors
 /// When something cannot be read or written, or a name cannot stand in a layer.
-pub fn layer(stack: &Stack, out: &mut impl Write) -> Result<Written, ImageError> {
+pub fn layer(stack: &Stack<'_>, out: &mut impl Write) -> Result<Written, ImageError> {
     Writer::new(stack, out, true).run()
 }
 
@@ -53,7 +52,7 @@ pub fn layer(stack: &Stack, out: &mut impl Write) -> Result<Written, ImageError>
 ///
 /// # Errors
 /// When something cannot be read or written.
-pub fn merged(stack: &Stack, out: &mut impl Write) -> Result<Written, ImageError> {
+pub fn merged(stack: &Stack<'_>, out: &mut impl Write) -> Result<Written, ImageError> {
     Writer::new(stack, out, false).run()
 }
 
@@ -61,24 +60,24 @@ pub fn merged(stack: &Stack, out: &mut impl Write) -> Result<Written, ImageError
 ///
 /// # Errors
 /// When something cannot be read or written.
-pub fn below(stack: &Stack, place: Place, out: &mut impl Write) -> Result<Written, ImageError> {
+pub fn below(stack: &Stack<'_>, place: Place, out: &mut impl Write) -> Result<Written, ImageError> {
     Writer::new(stack, out, false).from(vec![place])
 }
 
 struct Writer<'a, W> {
-    stack: &'a Stack,
+    stack: &'a Stack<'a>,
     out: file::Out<'a, W>,
     /// Only what the topmost layer has.
     layer: bool,
     /// The first name of files that have several: device, inode.
     seen: HashMap<(u64, u64), Vec<u8>>,
     /// The directories in which the files of the current one are, by layer.
-    open: Vec<(usize, Node)>,
+    open: Vec<(usize, Box<dyn Node + 'a>)>,
     done: Written,
 }
 
 impl<'a, W: Write> Writer<'a, W> {
-    fn new(stack: &'a Stack, out: &'a mut W, layer: bool) -> Self {
+    fn new(stack: &'a Stack<'a>, out: &'a mut W, layer: bool) -> Self {
         let (seen, open) = (HashMap::new(), Vec::new());
         Writer { stack, out: file::Out::new(out), layer, seen, open, done: Written::default() }
     }
@@ -108,9 +107,9 @@ impl<'a, W: Write> Writer<'a, W> {
         let stat = own.stat()?;
         let found = own.attributes(b".")?;
         if self.layer {
-            let what = |s: &Stat| (s.st_mode, s.st_uid, s.st_gid);
+            let what = |s: &Stat| (s.mode, s.uid, s.gid);
             let same = match self.stack.len() {
-                1 => what(&stat) == (0o040_755, 0, 0) && found.is_empty(),
+                1 => what(&stat) == (0o755, 0, 0) && found.is_empty(),
                 _ => match self.stack.tree(1).dir(b"")? {
                     Some(below) => what(&stat) == what(&below.stat()?) && found == below.attributes(b".")?,
                     None => false,
@@ -188,19 +187,19 @@ impl<'a, W: Write> Writer<'a, W> {
         path: Vec<u8>,
         stat: &Stat,
     ) -> Result<(), ImageError> {
-        let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Kind::File,
+        let kind = match stat.kind {
+            FileType::File => Kind::File,
             FileType::Symlink => Kind::Symlink,
-            FileType::CharacterDevice => Kind::Char,
-            FileType::BlockDevice => Kind::Block,
+            FileType::Char => Kind::Char,
+            FileType::Block => Kind::Block,
             FileType::Fifo => Kind::Fifo,
-            _ => {
+            FileType::Socket | FileType::Dir => {
                 self.done.sockets += 1;
                 return Ok(());
             }
         };
-        if stat.st_nlink > 1 {
-            if let Some(first) = self.seen.get(&(stat.st_dev, stat.st_ino)) {
+        if stat.nlink > 1 {
+            if let Some(first) = self.seen.get(&stat.id) {
                 let link = first.clone();
                 self.done.hard_links += 1;
                 return self.member(&Member {
@@ -209,7 +208,7 @@ impl<'a, W: Write> Writer<'a, W> {
                     ..of_stat(&path, stat, &[])
                 });
             }
-            self.seen.insert((stat.st_dev, stat.st_ino), path.clone());
+            self.seen.insert(stat.id, path.clone());
         }
         let at = match self.open.iter().position(|(l, _)| *l == layer) {
             Some(at) => at,
@@ -220,28 +219,32 @@ impl<'a, W: Write> Writer<'a, W> {
             }
         };
         if kind == Kind::File {
-            let file = self.open[at].1.file(name)?;
-            let found =
-                attributes(&file).map_err(|e| ImageError::io("read attributes of", shown_path(&path), e))?;
-            return self.file(&path, &file, &found);
+            return self.file(&path, at, name);
         }
         let dir = &self.open[at].1;
         let found = dir.attributes(name)?;
         let link = if kind == Kind::Symlink { dir.link(name)? } else { Vec::new() };
         let device = match kind {
-            Kind::Char | Kind::Block => (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev)),
+            Kind::Char | Kind::Block => stat.rdev,
             _ => (0, 0),
         };
         self.member(&Member { kind, link: &link, device, ..of_stat(&path, stat, &found) })
     }
 
-    fn file(&mut self, path: &[u8], file: &std::fs::File, found: &Attributes) -> Result<(), ImageError> {
+    /// A file of the open directory at this position.
+    fn file(&mut self, path: &[u8], at: usize, name: &[u8]) -> Result<(), ImageError> {
+        let (layer, dir) = self.open.swap_remove(at);
+        let done = self.content(path, &*dir.file(name)?);
+        self.open.push((layer, dir));
+        done
+    }
+
+    fn content(&mut self, path: &[u8], file: &dyn Open) -> Result<(), ImageError> {
         // The open file counts, not what its name said a moment ago.
-        let stat = rustix::fs::fstat(file).map_err(|e| ImageError::io("stat", shown_path(path), e))?;
-        let member = of_stat(path, &stat, found);
-        let size = u64::try_from(stat.st_size).unwrap_or(0);
-        let parts = file::parts(file, &stat).map_err(|e| ImageError::io("read", shown_path(path), e))?;
-        let Some(parts) = parts else {
+        let (stat, found) = (file.stat()?, file.attributes()?);
+        let member = of_stat(path, &stat, &found);
+        let size = stat.size;
+        let Some(parts) = file.parts()? else {
             self.member(&Member { stored: size, ..member })?;
             self.done.file_bytes += size;
             self.done.size += size;
@@ -267,10 +270,10 @@ fn of_stat<'a>(path: &'a [u8], stat: &Stat, attributes: &'a [(Vec<u8>, Vec<u8>)]
     Member {
         path,
         kind: Kind::File,
-        mode: stat.st_mode & 0o7777,
-        uid: stat.st_uid,
-        gid: stat.st_gid,
-        mtime: (stat.st_mtime, stat.st_mtime_nsec as u32),
+        mode: stat.mode,
+        uid: stat.uid,
+        gid: stat.gid,
+        mtime: stat.mtime,
         stored: 0,
         sparse: None,
         link: b"",

@@ -1,18 +1,11 @@
 //! The stream of a tar, and the content of files into it.
 
-use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::FileExt;
-
-use rustix::fs::{SeekFrom, Stat, seek};
-use rustix::io::Errno;
 
 use super::header::{self, Member};
 use crate::image::ImageError;
-use crate::image::union::shown_path;
+use crate::image::union::{Open, shown_path};
 
-/// Fewer bytes of holes than this are written as zeros.
-const WORTH: u64 = 64 << 10;
 const BUFFER: usize = 256 << 10;
 
 /// Where the tar goes. Small things are gathered.
@@ -38,7 +31,7 @@ impl<'a, W: Write> Out<'a, W> {
     }
 
     /// Parts of a file, and zeros up to a whole block after the last.
-    pub fn content(&mut self, path: &[u8], file: &File, parts: &[(u64, u64)]) -> Result<(), ImageError> {
+    pub fn content(&mut self, path: &[u8], file: &dyn Open, parts: &[(u64, u64)]) -> Result<(), ImageError> {
         let mut total = 0;
         for (offset, len) in parts {
             let mut at = *offset;
@@ -91,43 +84,4 @@ impl<'a, W: Write> Out<'a, W> {
         self.pending.clear();
         written.map_err(|e| ImageError::io("write", "the archive", e))
     }
-}
-
-/// The stored parts of a file that has holes worth keeping.
-pub fn parts(file: &File, stat: &Stat) -> Result<Option<Vec<(u64, u64)>>, Errno> {
-    let size = u64::try_from(stat.st_size).unwrap_or(0);
-    let stored = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
-    if stored.saturating_add(WORTH) > size {
-        return Ok(None);
-    }
-    let mut parts = Vec::new();
-    let (mut at, mut sum) = (0, 0);
-    while at < size {
-        let start = match seek(file, SeekFrom::Data(at)) {
-            Ok(start) => start.min(size),
-            // Nothing but a hole up to the end.
-            Err(Errno::NXIO) => break,
-            // The file system does not tell.
-            Err(Errno::INVAL) => return Ok(None),
-            Err(e) => return Err(e),
-        };
-        let end = match seek(file, SeekFrom::Hole(start)) {
-            Ok(end) => end.min(size),
-            Err(Errno::NXIO) => break,
-            Err(e) => return Err(e),
-        };
-        if end > start {
-            parts.push((start, end - start));
-            sum += end - start;
-        }
-        at = end.max(start + 1);
-    }
-    if size - sum < WORTH {
-        return Ok(None);
-    }
-    // GNU tar ends the map so where the file ends in a hole.
-    if parts.last().is_none_or(|(offset, len)| offset + len < size) {
-        parts.push((size, 0));
-    }
-    Ok(Some(parts))
 }
