@@ -173,3 +173,23 @@ fn a_lesson_can_be_done_on_the_model() {
     model(&sandbox, &["learn", "reset", "copy-on-write"]).expect(0);
     assert_eq!(model(&sandbox, &["ps", "-aq"]).expect(0).out, "");
 }
+
+#[test]
+fn a_disk_that_an_earlier_build_kept_still_runs() {
+    let sandbox = sandbox();
+    model(&sandbox, &["run", "--name", "kept", "box", "sh", "-c", "echo hi > /x"]).expect(0);
+    let disk =
+        walk(sandbox.store().parent().unwrap()).into_iter().find(|p| p.ends_with("world.json")).unwrap();
+    let text = fs::read_to_string(&disk).unwrap();
+    let now = "the programs of the modelled kernel";
+    assert!(text.contains(now), "{text}");
+    fs::write(&disk, text.replace(now, "userland binary")).unwrap();
+    let ran = model(&sandbox, &["run", "--rm", "box", "echo", "new"]).expect(0);
+    assert_eq!(ran.out, "new\n");
+    assert_eq!(model(&sandbox, &["diff", "kept"]).expect(0).out, "A /x\n");
+}
+
+fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().flatten().map(|e| e.path());
+    entries.flat_map(|p| if p.is_dir() { walk(&p) } else { vec![p] }).collect()
+}

@@ -10,6 +10,9 @@ use crate::userland::FileType;
 /// What a file must begin with to be the userland's multi-call binary.
 pub(crate) const MARKER: &[u8] = crate::image::builtin::STAND_IN;
 
+/// The same on a modelled disk that was kept when the layers' tars said otherwise.
+const KEPT_MARKER: &[u8] = b"userland binary";
+
 /// How many `#!` lines may lead to each other.
 const MAX_SCRIPTS: u32 = 4;
 
@@ -51,7 +54,7 @@ impl World {
             let loc = self.resolve(ctx, &path, true)?;
             let (tree, ino) = self.real(loc.node).map_err(|_| Errno::EACCES)?;
             let head = tree.read(ino, 0, 256)?;
-            if head.starts_with(MARKER) {
+            if head.starts_with(MARKER) || head.starts_with(KEPT_MARKER) {
                 let exe = self.path_from(ctx.root, loc).unwrap_or_else(|| path.clone());
                 if argv.is_empty() {
                     argv.push(path);
