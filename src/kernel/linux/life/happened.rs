@@ -59,12 +59,12 @@ impl Happened {
         &mut self.batches[at]
     }
 
-    /// The oldest batch that has something.
+    /// The oldest batch that has something, if the look that ends it was taken.
     pub fn first(&mut self) -> Option<&mut Batch> {
         while self.batches.front().is_some_and(|b| b.files.is_empty() && b.dids.is_empty()) {
             self.batches.pop_front();
         }
-        self.batches.front_mut()
+        self.batches.front_mut().filter(|batch| batch.closed)
     }
 
     /// What processes did in the batch of the name that was taken last.

@@ -171,19 +171,23 @@ impl Watcher {
         let listener = self.listener.as_ref().filter(|_| self.early.is_none());
         fds.extend(listener.map(|l| watch(l.fd())));
         // What lies there before the command runs is not read yet: a wait for it would end at once.
-        if self.started && self.rest.is_none_or(|at| at <= Instant::now()) {
+        if self.started && self.is_rested() {
             fds.extend(self.fan.as_ref().map(|f| watch(f.fd())));
             fds.extend(self.connector.as_ref().map(|c| watch(c.fd())));
             fds.extend(self.perf.iter().flat_map(Perf::fds).map(watch));
         }
     }
 
+    fn is_rested(&self) -> bool {
+        self.rest.is_none_or(|at| at <= Instant::now())
+    }
+
     /// How long to wait at most.
     pub fn patience(&self) -> Option<Duration> {
-        if !self.untold.is_empty() {
+        let now = Instant::now();
+        if !self.untold.is_empty() && self.rest.is_none_or(|at| at <= now) {
             return Some(Duration::ZERO);
         }
-        let now = Instant::now();
         let rest = self.rest.filter(|at| *at > now);
         let due = self.processes.due().into_iter().chain(rest).min();
         due.map(|at| at.saturating_duration_since(now))
@@ -192,15 +196,18 @@ impl Watcher {
     /// Takes all that has happened, and answers who asks. Returns what the stepper
     /// is to be shown, with the question that waits meanwhile.
     pub fn serve(&mut self, hear: OnLife<'_>) -> Result<Option<(Life, Asked)>, Failure> {
-        let mut looked = false;
+        let mut telling = false;
         for _ in 0..AT_ONCE {
             if self.early.is_none() && !self.is_asked() {
-                // Nobody waits: what was noted is told, in pieces.
-                if !self.started || (looked && self.untold.is_empty()) {
+                // Nobody waits: when it is time what was noted is told, in pieces.
+                if !self.started || !(telling || self.is_rested()) {
                     break;
                 }
-                if !std::mem::replace(&mut looked, true) {
+                if !std::mem::replace(&mut telling, true) {
                     self.look(hear);
+                }
+                if self.untold.first().is_none() {
+                    break;
                 }
                 self.tell(IN_A_ROW, hear);
                 continue;
@@ -218,7 +225,6 @@ impl Watcher {
             if let Some(held) = self.asked(asked, hear) {
                 return Ok(Some((held, asked)));
             }
-            looked = false;
         }
         self.processes.look(&mut |life| self.ledger.fold.tell(life, hear));
         Ok(None)
@@ -365,6 +371,9 @@ impl Watcher {
             let last = last.get(&changed.tid).cloned();
             Noted { changed, last }
         }));
+        if !self.untold.is_empty() && self.is_rested() {
+            self.rest = Some(Instant::now() + REST);
+        }
     }
 
     /// Takes note of all that has happened.
