@@ -11,9 +11,7 @@
 //!   GNU tar asks nothing for a file.
 //! - **fanotify** on the file system of the writable layer comes *after* a name has
 //!   changed, with the thread; it costs the process next to nothing. What is told
-//!   of a file is what stands in the layer then, never what was expected. While a
-//!   process waits for an answer only a note is taken, unless its call could change
-//!   what stands there.
+//!   of a file is what stands in the layer then, never what was expected.
 //! - **The process connector** tells forks, programs and ends, after they happened.
 //!   Tracing processes with ptrace(2) would take it away from the container.
 //! - **Tracepoints** (perf_event_open(2)) tell what none of these sees: a signal that
@@ -24,7 +22,6 @@
 pub mod asked;
 mod connector;
 mod fan;
-mod happened;
 mod let_go;
 mod memory;
 mod notify;

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -11,7 +10,6 @@ use rustix::event::{PollFd, PollFlags};
 use super::asked::{self, Seen};
 use super::connector::{Connector, Did};
 use super::fan::{Changed, Fan, Way};
-use super::happened::{Happened, Noted};
 use super::let_go;
 use super::memory;
 use super::notify::{Asked, Listener};
@@ -35,9 +33,6 @@ const REST: Duration = Duration::from_millis(20);
 
 /// So many questions are answered before the caller looks at signals and the terminal.
 const AT_ONCE: usize = 64;
-
-/// So many changed names are told before it is looked whether somebody asks.
-const IN_A_ROW: usize = 16;
 
 /// Arguments of a program that are told.
 const ARGUMENTS: usize = 32;
@@ -107,11 +102,7 @@ pub struct Watcher {
     ledger: Ledger,
     oom: Option<Oom>,
     /// The last call that each thread asked about.
-    last: HashMap<i32, Rc<Seen>>,
-    /// What is not told yet.
-    untold: Happened,
-    /// The thread that moves a directory, and from where.
-    moves: Option<(i32, Vec<u8>)>,
+    last: HashMap<i32, Seen>,
     /// It is said that the container's command runs.
     started: bool,
     /// Init was let become the command.
@@ -155,8 +146,6 @@ impl Watcher {
             ledger,
             oom: watched.oom,
             last: HashMap::new(),
-            untold: Happened::default(),
-            moves: None,
             started: false,
             replaced: false,
             rest: None,
@@ -171,23 +160,16 @@ impl Watcher {
         let listener = self.listener.as_ref().filter(|_| self.early.is_none());
         fds.extend(listener.map(|l| watch(l.fd())));
         // What lies there before the command runs is not read yet: a wait for it would end at once.
-        if self.started && self.is_rested() {
+        if self.started && self.rest.is_none_or(|at| at <= Instant::now()) {
             fds.extend(self.fan.as_ref().map(|f| watch(f.fd())));
             fds.extend(self.connector.as_ref().map(|c| watch(c.fd())));
             fds.extend(self.perf.iter().flat_map(Perf::fds).map(watch));
         }
     }
 
-    fn is_rested(&self) -> bool {
-        self.rest.is_none_or(|at| at <= Instant::now())
-    }
-
     /// How long to wait at most.
     pub fn patience(&self) -> Option<Duration> {
         let now = Instant::now();
-        if !self.untold.is_empty() && self.rest.is_none_or(|at| at <= now) {
-            return Some(Duration::ZERO);
-        }
         let rest = self.rest.filter(|at| *at > now);
         let due = self.processes.due().into_iter().chain(rest).min();
         due.map(|at| at.saturating_duration_since(now))
@@ -196,21 +178,12 @@ impl Watcher {
     /// Takes all that has happened, and answers who asks. Returns what the stepper
     /// is to be shown, with the question that waits meanwhile.
     pub fn serve(&mut self, hear: OnLife<'_>) -> Result<Option<(Life, Asked)>, Failure> {
-        let mut telling = false;
+        if self.started {
+            self.happened(hear);
+        }
         for _ in 0..AT_ONCE {
             if self.early.is_none() && !self.is_asked() {
-                // Nobody waits: when it is time what was noted is told, in pieces.
-                if !self.started || !(telling || self.is_rested()) {
-                    break;
-                }
-                if !std::mem::replace(&mut telling, true) {
-                    self.look(hear);
-                }
-                if self.untold.first().is_none() {
-                    break;
-                }
-                self.tell(IN_A_ROW, hear);
-                continue;
+                break;
             }
             let Some(listener) = &self.listener else { break };
             let asked = match self.early.take().map_or_else(|| listener.receive(), |a| Ok(Some(a))) {
@@ -265,16 +238,12 @@ impl Watcher {
     }
 
     fn asked(&mut self, asked: Asked, hear: OnLife<'_>) -> Option<Life> {
+        // What others did before this call was made is told before it.
+        if self.started {
+            self.happened(hear);
+        }
         let name = self.names.get(asked.arch, asked.number);
         let seen = name.and_then(|name| asked::read(&asked, name));
-        if self.started {
-            // What was done before this call is told before it where the call is told
-            // itself, or can make it look different.
-            match seen.as_ref().is_some_and(|seen| !hear.holds() && self.may_wait(&asked, seen)) {
-                true => self.note(hear),
-                false => self.happened(hear),
-            }
-        }
         let Some(seen) = seen else {
             self.refuse(&asked, name, hear);
             return None;
@@ -288,7 +257,7 @@ impl Watcher {
             self.about_to_execute(pid, &asked, &seen);
         }
         let held = self.started.then(|| self.held(pid, &asked, &seen, hear)).flatten();
-        self.last.insert(asked.tid, Rc::new(seen));
+        self.last.insert(asked.tid, seen);
         if held.is_none() {
             self.go_on(&asked);
         }
@@ -347,86 +316,57 @@ impl Watcher {
         None
     }
 
-    /// Whether what has happened can be told after this call is let go on: the call
-    /// takes nothing away, and makes nothing in the place of what was taken away.
-    fn may_wait(&self, asked: &Asked, seen: &Seen) -> bool {
-        let makes = match seen.name {
-            "chmod" | "fchmodat" | "fchmodat2" | "chown" | "chown32" | "lchown" | "lchown32" | "fchownat"
-            | "utime" | "utimes" | "futimesat" | "utimensat" | "utimensat_time64" | "truncate"
-            | "truncate64" => false,
-            "mkdir" | "mkdirat" | "open" | "openat" | "openat2" | "creat" => true,
-            _ => return false,
-        };
-        self.processes.knows(asked.tid) && !(makes && self.untold.has_removed())
-    }
-
-    /// Takes note of changed names.
-    fn note(&mut self, hear: OnLife<'_>) {
-        let (files, lost) = self.fan.as_mut().map(Fan::read).unwrap_or_default();
-        if lost {
-            hear.tell(Life::Lost { queue: "fanotify".to_owned() });
-        }
-        let last = &self.last;
-        self.untold.files(files.into_iter().map(|changed| {
-            let last = last.get(&changed.tid).cloned();
-            Noted { changed, last }
-        }));
-        if !self.untold.is_empty() && self.is_rested() {
-            self.rest = Some(Instant::now() + REST);
-        }
-    }
-
-    /// Takes note of all that has happened.
-    fn look(&mut self, hear: OnLife<'_>) {
-        // Read in this order: whoever changed a file was born before that.
-        self.note(hear);
-        let (dids, lost) = self.connector.as_ref().map(Connector::read).unwrap_or_default();
-        if lost {
-            hear.tell(Life::Lost { queue: "process connector".to_owned() });
-        }
-        self.untold.look(dids);
-        if !self.untold.is_empty() {
-            self.rest = Some(Instant::now() + REST);
-        }
-    }
-
-    /// Tells all that has happened.
+    /// Takes what has happened. The two sources have no common clock: of what came
+    /// since the last look, files go first, because a shell waits for what it
+    /// starts; but nobody does anything before its birth is told.
     fn happened(&mut self, hear: OnLife<'_>) {
-        self.look(hear);
-        while !self.untold.is_empty() {
-            self.tell(usize::MAX, hear);
+        // Read in this order: whoever changed a file was born before that.
+        let (files, lost_files) = self.fan.as_mut().map(Fan::read).unwrap_or_default();
+        let (dids, lost_dids) = self.connector.as_ref().map(Connector::read).unwrap_or_default();
+        for (lost, queue) in [(lost_files, "fanotify"), (lost_dids, "process connector")] {
+            if lost {
+                hear.tell(Life::Lost { queue: queue.to_owned() });
+            }
         }
-    }
-
-    /// Tells of so many changed names, and of what processes did.
-    fn tell(&mut self, most: usize, hear: OnLife<'_>) {
-        for _ in 0..most {
-            let Some(batch) = self.untold.first() else { break };
-            match batch.files.pop_front() {
-                Some(noted) => self.changed(&noted, hear),
-                None => {
-                    for did in std::mem::take(&mut batch.dids) {
-                        self.did(did, hear);
+        if !files.is_empty() || !dids.is_empty() {
+            self.rest = Some(Instant::now() + REST);
+        }
+        let mut dids = dids.into_iter();
+        let mut from = None;
+        for changed in files {
+            let path = self.path(&changed);
+            match changed.directory {
+                Some(Way::From) => from = path.clone().map(|path| (changed.tid, path)),
+                Some(Way::To) => {
+                    if let (Some((tid, from)), Some(to)) = (from.take(), &path)
+                        && tid == changed.tid
+                    {
+                        self.ledger.moved(&from, to);
                     }
                 }
+                None => {}
             }
+            let Some(path) = path else { continue };
+            while self.comes_after(changed.tid, dids.as_slice()) {
+                let Some(did) = dids.next() else { break };
+                self.did(did, hear);
+            }
+            self.changed(&path, changed.tid, hear);
         }
-        if self.untold.is_empty() {
-            for heard in self.perf.as_mut().map(Perf::read).unwrap_or_default() {
-                self.heard(heard, hear);
-            }
+        for did in dids {
+            self.did(did, hear);
+        }
+        for heard in self.perf.as_mut().map(Perf::read).unwrap_or_default() {
+            self.heard(heard, hear);
         }
     }
 
-    /// Takes what came before a thread changed a file, out of the same batch: its
-    /// birth, or the program that it asked for. What it did before it asked has been
-    /// told by then.
-    fn before(&mut self, tid: i32) -> Option<Did> {
-        let dids = self.untold.dids()?;
-        let pid = self.processes.of_thread(tid);
-        let becomes = |did: &Did| matches!(did, Did::Exec { pid: p } if Some(*p) == pid);
-        let comes = pid.is_none_or(|pid| self.processes.is_about_to_execute(pid) && dids.iter().any(becomes));
-        if comes { dids.pop_front() } else { None }
+    /// Whether one of these came before what a thread did to a file: its birth, or the
+    /// program that it asked for. What it did before it asked has been told by then.
+    fn comes_after(&mut self, tid: i32, dids: &[Did]) -> bool {
+        let Some(pid) = self.processes.of_thread(tid) else { return true };
+        let becomes = |did: &Did| matches!(did, Did::Exec { pid: p } if *p == pid);
+        self.processes.is_about_to_execute(pid) && dids.iter().any(becomes)
     }
 
     fn heard(&mut self, heard: Heard, hear: OnLife<'_>) {
@@ -485,33 +425,18 @@ impl Watcher {
         Some(if dir.is_empty() { changed.name.clone() } else { [&dir[..], b"/", &changed.name].concat() })
     }
 
-    fn changed(&mut self, Noted { changed, last }: &Noted, hear: OnLife<'_>) {
-        let (tid, path) = (changed.tid, self.path(changed));
-        match changed.directory {
-            Some(Way::From) => self.moves = path.clone().map(|path| (tid, path)),
-            Some(Way::To) => {
-                if let (Some((by, from)), Some(to)) = (self.moves.take(), &path)
-                    && by == tid
-                {
-                    self.ledger.moved(&from, to);
-                }
-            }
-            None => {}
-        }
-        let Some(path) = path else { return };
-        while let Some(did) = self.before(tid) {
-            self.did(did, hear);
-        }
-        let Some(standing) = self.layers.standing(&path) else {
-            return self.ledger.vanished(&path);
+    fn changed(&mut self, path: &[u8], tid: i32, hear: OnLife<'_>) {
+        let Some(standing) = self.layers.standing(path) else {
+            return self.ledger.vanished(path);
         };
-        let call = last
-            .as_ref()
+        let call = self
+            .last
+            .get(&tid)
             .filter(|seen| !matches!(seen.name, "execve" | "execveat" | "exit_group"))
-            .filter(|seen| seen.names(&path) || (standing.role == Role::Copy && seen.leads_to(tid, &path)));
+            .filter(|seen| seen.names(path) || (standing.role == Role::Copy && seen.leads_to(tid, path)));
         let call = call.map(|seen| seen.name);
         let process = self.processes.of_thread(tid).map(|pid| self.processes.process(pid));
-        if let Some(life) = self.ledger.stands(&path, standing, process, call) {
+        if let Some(life) = self.ledger.stands(path, standing, process, call) {
             self.ledger.fold.tell(life, hear);
         }
     }
