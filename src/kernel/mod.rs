@@ -2,6 +2,7 @@
 //! system calls) and the modelled one (`model`, pure memory, no dependency on
 //! Linux). The engine sees only the trait.
 
+mod counts;
 pub mod errno;
 pub mod fold;
 pub mod ledger;

@@ -7,7 +7,7 @@ use super::state::State;
 use crate::image::Store;
 use crate::image::layers::{self as image, Limits};
 use crate::image::{changes, digest};
-use crate::kernel::{Errno, Failure};
+use crate::kernel::{Errno, Failure, counts};
 use crate::plan::Op;
 use crate::trace::{Fact, Kind, Value};
 
@@ -139,23 +139,19 @@ fn top(dir: &str) -> Vec<Fact> {
     vec![Fact { source: dir.into(), key: "its root".to_owned(), value: Value::Text(names.join(" ")) }]
 }
 
-/// What unpacking counted. [`crate::narrate`] makes a sentence of it.
+/// What unpacking counted.
 pub(super) fn counts(dir: &str, done: &image::Unpacked) -> Vec<Fact> {
-    [
-        ("entries", done.entries),
-        ("bytes of the tar", done.tar_bytes),
-        ("bytes of files", done.file_bytes),
-        ("whiteouts", done.whiteouts),
-        ("opaque directories", done.opaque_dirs),
-        ("attributes not taken", done.skipped_xattrs),
-    ]
-    .into_iter()
-    .map(|(key, n)| Fact {
-        source: format!("unpacking into {dir}").into(),
-        key: key.to_owned(),
-        value: Value::Int(i64::try_from(n).unwrap_or(i64::MAX)),
-    })
-    .collect()
+    counts::unpacked(
+        dir,
+        counts::Unpacked {
+            entries: done.entries,
+            tar_bytes: done.tar_bytes,
+            file_bytes: done.file_bytes,
+            whiteouts: done.whiteouts,
+            opaque_dirs: done.opaque_dirs,
+            skipped_xattrs: done.skipped_xattrs,
+        },
+    )
 }
 
 /// What of the things that boot a machine is in a layer's tree.

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::super::evidence::{fact, made};
 use crate::image::digest::Hashing;
 use crate::image::layers::Hidden;
+use crate::kernel::counts;
 use crate::kernel::linux::state::State;
 use crate::plan::image::ImageOp;
 use crate::trace::{Fact, Kind, Value};
@@ -98,19 +99,8 @@ fn result(op: &ImageOp, state: &State) -> Vec<Fact> {
         }
         ImageOp::WriteLayer { upper, .. } => match &images.making.layer {
             Some(layer) => {
-                let w = &layer.written;
                 let mut facts = blob(&layer.path.to_string_lossy());
-                for (key, n) in [
-                    ("entries", w.entries),
-                    ("bytes of files", w.file_bytes),
-                    ("whiteouts", w.whiteouts),
-                    ("opaque directories", w.opaque_dirs),
-                    ("hard links", w.hard_links),
-                    ("sparse files", w.sparse),
-                    ("sockets left out", w.sockets),
-                ] {
-                    facts.push(fact(upper, key, Value::Int(int(n))));
-                }
+                facts.extend(counts::written(upper, &layer.written));
                 facts
             }
             None => Vec::new(),

@@ -4,8 +4,8 @@
 use super::super::Cx;
 use crate::image::digest;
 use crate::image::index::{Content, REF_NAME, annotation};
-use crate::kernel::Errno;
 use crate::kernel::model::store::Unpacked;
+use crate::kernel::{Errno, counts};
 use crate::plan::image::ImageOp;
 use crate::trace::{Fact, Kind, Value};
 
@@ -62,19 +62,8 @@ pub fn evidence(op: &ImageOp, cx: &mut Cx<'_>) -> Vec<Fact> {
         }
         ImageOp::WriteLayer { upper, .. } => {
             let Some(staged) = cx.carried.images.staged.clone() else { return Vec::new() };
-            let w = &staged.written;
             let mut facts = blob(cx, &staged.path);
-            for (key, n) in [
-                ("entries", w.entries),
-                ("bytes of files", w.file_bytes),
-                ("whiteouts", w.whiteouts),
-                ("opaque directories", w.opaque_dirs),
-                ("hard links", w.hard_links),
-                ("sparse files", w.sparse),
-                ("sockets left out", w.sockets),
-            ] {
-                facts.push(fact(upper, key, int(n)));
-            }
+            facts.extend(counts::written(upper, &staged.written));
             facts
         }
         ImageOp::ImportTar { path } => {
@@ -155,21 +144,17 @@ pub(super) fn int(n: u64) -> Value {
 }
 
 fn counts(dir: &str, unpacked: &Unpacked) -> Vec<Fact> {
-    [
-        ("entries", unpacked.count),
-        ("bytes of the tar", unpacked.tar_bytes),
-        ("bytes of files", unpacked.file_bytes),
-        ("whiteouts", unpacked.whiteouts.len() as u64),
-        ("opaque directories", unpacked.opaque.len() as u64),
-        ("attributes not taken", 0),
-    ]
-    .into_iter()
-    .map(|(key, n)| Fact {
-        source: format!("unpacking into {dir}").into(),
-        key: key.to_owned(),
-        value: Value::Int(i64::try_from(n).unwrap_or(i64::MAX)),
-    })
-    .collect()
+    counts::unpacked(
+        dir,
+        counts::Unpacked {
+            entries: unpacked.count,
+            tar_bytes: unpacked.tar_bytes,
+            file_bytes: unpacked.file_bytes,
+            whiteouts: unpacked.whiteouts.len() as u64,
+            opaque_dirs: unpacked.opaque.len() as u64,
+            skipped_xattrs: 0,
+        },
+    )
 }
 
 /// What the marks of the tar have become on the disk.
