@@ -48,6 +48,11 @@ fn absolute(asked: &Asked, dir: Option<u8>, path: &Path) -> PathBuf {
 }
 
 impl Seen {
+    /// Whether the call can leave nothing where something was.
+    pub fn takes_away(&self) -> bool {
+        matches!(self.name, "unlink" | "unlinkat" | "rmdir" | "rename" | "renameat" | "renameat2")
+    }
+
     /// Whether a changed path is one that this call names, or leads to one.
     pub fn names(&self, changed: &[u8]) -> bool {
         self.paths.iter().any(|path| {

@@ -6,9 +6,11 @@
 //! files of a new one.
 
 use std::collections::HashMap;
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use crate::kernel::Errno;
 
@@ -25,6 +27,13 @@ const WHAT: u64 =
 const META: usize = 24;
 const DFID_NAME: u8 = 2;
 
+/// What is read at once; a read that leaves more than one event's room has emptied the queue.
+const BUFFER: usize = 64 << 10;
+/// The largest event: its metadata, a handle of 128 bytes, a name of 255.
+const EVENT: usize = 512;
+/// So many directories are kept open.
+const OPEN: usize = 256;
+
 /// A file handle, name_to_handle_at(2).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Handle {
@@ -32,17 +41,32 @@ pub struct Handle {
     pub bytes: Vec<u8>,
 }
 
+/// A directory of the watched tree.
+#[derive(Debug)]
+pub struct Dir {
+    fd: OwnedFd,
+    /// From the top of the tree, without a leading slash; empty for the top itself.
+    path: Vec<u8>,
+}
+
 /// A change of a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Changed {
     /// The thread that did it.
     pub tid: i32,
-    /// Its directory, on the host.
-    pub dir: PathBuf,
-    /// Its last component.
-    pub name: Vec<u8>,
+    /// From the top of the watched tree, without a leading slash.
+    pub path: Vec<u8>,
+    dir: Rc<Dir>,
     /// A directory that went from here or came here, with all that is in it.
     pub directory: Option<Way>,
+}
+
+impl Changed {
+    /// Its directory, and its last component there.
+    pub fn place(&self) -> (&OwnedFd, &OsStr) {
+        let above = self.dir.path.len();
+        (&self.dir.fd, OsStr::from_bytes(&self.path[if above == 0 { 0 } else { above + 1 }..]))
+    }
 }
 
 /// The two halves of a move.
@@ -56,14 +80,17 @@ pub enum Way {
 #[derive(Debug)]
 pub struct Fan {
     fd: OwnedFd,
-    /// Of the file system that is watched: handles are opened by it.
-    mount: OwnedFd,
-    dirs: HashMap<Handle, Option<PathBuf>>,
-    buffer: Vec<u8>,
+    /// The top of the tree: handles are opened by its file system.
+    top: OwnedFd,
+    path: PathBuf,
+    dirs: HashMap<Handle, Option<Rc<Dir>>>,
+    buffer: Box<[u8]>,
+    raw: Vec<u8>,
+    lost: bool,
 }
 
 impl Fan {
-    /// Watches the file system of a directory.
+    /// Watches the tree below a directory.
     pub fn new(dir: &OwnedFd) -> Result<Self, Errno> {
         // SAFETY: two numbers.
         let fd = unsafe { libc::fanotify_init(INIT, libc::O_RDONLY as u32) };
@@ -75,8 +102,10 @@ impl Fan {
         let marked =
             unsafe { libc::fanotify_mark(fd.as_raw_fd(), flags, WHAT, dir.as_raw_fd(), std::ptr::null()) };
         nix::errno::Errno::result(marked)?;
-        let mount = dir.try_clone()?;
-        Ok(Fan { fd, mount, dirs: HashMap::new(), buffer: vec![0; 64 << 10] })
+        let top = dir.try_clone()?;
+        let path = path_of(&top).ok_or(Errno::ENOENT)?;
+        let buffer = vec![0; BUFFER].into_boxed_slice();
+        Ok(Fan { fd, top, path, dirs: HashMap::new(), buffer, raw: Vec::new(), lost: false })
     }
 
     /// For poll(2).
@@ -95,52 +124,79 @@ impl Fan {
         while rustix::io::read(&self.fd, &mut buffer).is_ok_and(|n| n > 0) {}
     }
 
-    /// What has happened since; the flag says that some of it was lost.
-    pub fn read(&mut self) -> (Vec<Changed>, bool) {
-        let (mut all, mut lost) = (Vec::new(), false);
+    /// Takes what has happened since out of the kernel's queue, without a look at it. Returns
+    /// how many bytes are noted by now: [`Fan::take`] takes them.
+    pub fn note(&mut self) -> usize {
         loop {
-            let n = match rustix::io::read(&self.fd, &mut self.buffer[..]) {
-                Ok(n) if n > 0 => n,
-                _ => return (all, lost),
-            };
-            let buffer = std::mem::take(&mut self.buffer);
-            let mut rest = &buffer[..n];
-            while let Some(event) = take(&mut rest) {
-                lost |= event.mask & libc::FAN_Q_OVERFLOW != 0;
-                let Some((handle, name)) = event.record else { continue };
-                // A directory that moved takes those below it along.
-                let directory = match event.mask & (libc::FAN_MOVED_FROM | libc::FAN_MOVED_TO) {
-                    _ if event.mask & libc::FAN_ONDIR == 0 => None,
-                    libc::FAN_MOVED_FROM => Some(Way::From),
-                    libc::FAN_MOVED_TO => Some(Way::To),
-                    _ => None,
-                };
-                if directory.is_some() {
-                    self.dirs.clear();
-                }
-                if let Some(dir) = self.dir(handle) {
-                    all.push(Changed { tid: event.tid, dir, name, directory });
-                }
+            let n = rustix::io::read(&self.fd, &mut self.buffer[..]).unwrap_or(0);
+            self.raw.extend_from_slice(&self.buffer[..n]);
+            if n + EVENT < BUFFER {
+                return self.raw.len();
             }
-            self.buffer = buffer;
         }
     }
 
-    fn dir(&mut self, handle: Handle) -> Option<PathBuf> {
+    /// The changes among these of the noted bytes.
+    pub fn changes(&mut self, noted: std::ops::Range<usize>) -> Vec<Changed> {
+        let raw = std::mem::take(&mut self.raw);
+        let mut rest = raw.get(noted).unwrap_or_default();
+        let mut all = Vec::new();
+        while let Some(event) = take(&mut rest) {
+            self.lost |= event.mask & libc::FAN_Q_OVERFLOW != 0;
+            let Some((handle, name)) = event.record else { continue };
+            // A directory that moved takes those below it along.
+            let directory = match event.mask & (libc::FAN_MOVED_FROM | libc::FAN_MOVED_TO) {
+                _ if event.mask & libc::FAN_ONDIR == 0 => None,
+                libc::FAN_MOVED_FROM => Some(Way::From),
+                libc::FAN_MOVED_TO => Some(Way::To),
+                _ => None,
+            };
+            if directory.is_some() {
+                self.dirs.clear();
+            }
+            if let Some(dir) = self.dir(handle) {
+                let path = match &dir.path[..] {
+                    b"" => name.to_vec(),
+                    above => [above, b"/", name].concat(),
+                };
+                all.push(Changed { tid: event.tid, path, dir, directory });
+            }
+        }
+        self.raw = raw;
+        all
+    }
+
+    /// All that was noted is told. The answer is whether the kernel lost some of it.
+    pub fn told(&mut self) -> bool {
+        self.raw.clear();
+        std::mem::take(&mut self.lost)
+    }
+
+    fn dir(&mut self, handle: Handle) -> Option<Rc<Dir>> {
         if let Some(known) = self.dirs.get(&handle) {
             return known.clone();
         }
-        let found = open(&self.mount, &handle)
-            .and_then(|fd| std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok());
+        let found = open(&self.top, &handle).and_then(|fd| {
+            let path = path_of(&fd)?;
+            let path = path.strip_prefix(&self.path).ok()?.as_os_str().as_bytes().to_vec();
+            Some(Rc::new(Dir { fd, path }))
+        });
+        if self.dirs.len() >= OPEN {
+            self.dirs.clear();
+        }
         self.dirs.insert(handle, found.clone());
         found
     }
 }
 
-struct Event {
+fn path_of(fd: &OwnedFd) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()
+}
+
+struct Event<'e> {
     mask: u64,
     tid: i32,
-    record: Option<(Handle, Vec<u8>)>,
+    record: Option<(Handle, &'e [u8])>,
 }
 
 fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
@@ -148,7 +204,7 @@ fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 }
 
 /// Takes one event off the front.
-fn take(rest: &mut &[u8]) -> Option<Event> {
+fn take<'e>(rest: &mut &'e [u8]) -> Option<Event<'e>> {
     let length = u32::from_ne_bytes(number(rest, 0)?) as usize;
     if length < META || length > rest.len() {
         return None;
@@ -162,7 +218,7 @@ fn take(rest: &mut &[u8]) -> Option<Event> {
 
 /// The directory's handle and the name: type, padding, length (2), fsid (8), bytes
 /// and type of the handle (4 each), the handle, the name with a zero.
-fn record(info: &[u8]) -> Option<(Handle, Vec<u8>)> {
+fn record(info: &[u8]) -> Option<(Handle, &[u8])> {
     if *info.first()? != DFID_NAME {
         return None;
     }
@@ -171,7 +227,7 @@ fn record(info: &[u8]) -> Option<(Handle, Vec<u8>)> {
     let size = u32::from_ne_bytes(number(info, 12)?) as usize;
     let kind = i32::from_ne_bytes(number(info, 16)?);
     let bytes = info.get(20..20 + size)?.to_vec();
-    let name = CStr::from_bytes_until_nul(info.get(20 + size..)?).ok()?.to_bytes().to_vec();
+    let name = CStr::from_bytes_until_nul(info.get(20 + size..)?).ok()?.to_bytes();
     Some((Handle { kind, bytes }, name))
 }
 
@@ -218,15 +274,20 @@ mod tests {
         std::fs::create_dir(dir.path().join("new")).unwrap();
         std::fs::write(dir.path().join("new/file"), "x").unwrap();
         std::fs::remove_file(dir.path().join("new/file")).unwrap();
-        let (all, lost) = fan.read();
+        let noted = fan.note();
+        std::fs::write(dir.path().join("later"), "x").unwrap();
+        let all = fan.changes(0..noted);
         // SAFETY: asks for a number.
         let own = unsafe { libc::gettid() };
-        let real = dir.path().canonicalize().unwrap();
-        let ours: Vec<_> =
-            all.iter().filter(|c| c.tid == own).map(|c| (c.dir.clone(), c.name.clone())).collect();
-        assert!(!lost);
-        assert!(ours.contains(&(real.clone(), b"new".to_vec())), "{all:?}");
-        assert!(ours.contains(&(real.join("new"), b"file".to_vec())), "{all:?}");
+        assert!(all.iter().all(|c| c.tid == own), "{all:?}");
+        let paths = |all: &[Changed]| all.iter().map(|c| c.path.clone()).collect::<Vec<_>>();
+        assert!(paths(&all).contains(&b"new".to_vec()), "{all:?}");
+        let file = all.iter().find(|c| c.path == b"new/file").unwrap();
+        assert_eq!(file.place().1, "file");
+        let after = fan.note();
+        assert_eq!(paths(&fan.changes(noted..after)), [b"later".to_vec()]);
+        assert!(!fan.told());
+        assert_eq!(fan.note(), 0);
     }
 
     #[test]

@@ -67,6 +67,11 @@ impl Processes {
         Some(pid)
     }
 
+    /// Whether this thread's process was seen already.
+    pub fn knows(&self, tid: i32) -> bool {
+        self.all.contains_key(&tid) || self.threads.contains_key(&tid)
+    }
+
     /// A thread whose process asks something of the filter is the container's, also
     /// when its birth was not told.
     pub fn asking(&mut self, tid: i32) -> i32 {

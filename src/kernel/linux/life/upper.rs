@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 
 use crate::image::union::{Says, Stack, Stat, of_stat};
 use crate::kernel::ledger::{Role, Standing};
@@ -18,7 +18,6 @@ use crate::trace::{FileType, Supplier};
 #[derive(Debug)]
 pub struct Layers {
     upper: OwnedFd,
-    upper_path: PathBuf,
     below: Stack<'static>,
     paths: Vec<PathBuf>,
     suppliers: Vec<Supplier>,
@@ -44,20 +43,14 @@ impl Layers {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = rustix::fs::open(upper, flags, Mode::empty())
             .map_err(|e| Failure::new(format!("open the writable layer {upper}"), Some(e.into())))?;
-        let upper_path = std::fs::read_link(through(&opened)).unwrap_or_else(|_| PathBuf::from(upper));
         let (paths, suppliers): (Vec<_>, Vec<_>) = below.into_iter().unzip();
         let below = Stack::open(&paths).map_err(|e| Failure::new(e.to_string(), None))?;
-        Ok(Layers { upper: opened, upper_path, below, paths, suppliers, known: HashMap::new() })
+        Ok(Layers { upper: opened, below, paths, suppliers, known: HashMap::new() })
     }
 
     /// The writable layer's root.
     pub fn upper(&self) -> &OwnedFd {
         &self.upper
-    }
-
-    /// A path on the host as one of the writable layer, without a leading slash.
-    pub fn relative(&self, path: &Path) -> Option<Vec<u8>> {
-        path.strip_prefix(&self.upper_path).ok().map(|p| p.as_os_str().as_bytes().to_vec())
     }
 
     /// What the read-only layers show at a path; `None` when nothing.
@@ -115,6 +108,26 @@ impl Layers {
             ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
         )?;
         Ok(fd)
+    }
+
+    /// The same as [`Layers::standing`], for a name in a directory that is open.
+    pub fn standing_in(&mut self, dir: &OwnedFd, name: &OsStr, path: &[u8]) -> Option<Standing> {
+        let stat = of_stat(&rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?);
+        let what = file_type(&stat);
+        // What overlayfs may have marked needs more than this one look, which is enough
+        // for a new file: there are thousands of these.
+        if matches!(what, FileType::Directory | FileType::Device) || self.below(path).is_some() {
+            return self.standing(path);
+        }
+        Some(Standing {
+            role: Role::Created,
+            what,
+            bytes: None,
+            stands: None,
+            layer: None,
+            hidden: vec![],
+            from: None,
+        })
     }
 
     /// What stands in the writable layer; `None` when nothing does.

@@ -1,5 +1,7 @@
 //! Puts the sources together, in the order in which things happened.
 
+mod happened;
+
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -7,39 +9,35 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
+use self::happened::told_of_oom;
 use super::asked::{self, Seen};
-use super::connector::{Connector, Did};
-use super::fan::{Changed, Fan, Way};
+use super::connector::Connector;
+use super::fan::{Changed, Fan};
 use super::let_go;
 use super::memory;
 use super::notify::{Asked, Listener};
 use super::oom::Oom;
-use super::perf::{Heard, Perf};
+use super::perf::Perf;
 use super::processes::{self, Processes};
 use super::upper::Layers;
 use crate::kernel::ledger::{self, Ledger, Role, Standing};
 use crate::kernel::linux::calls::fd_value;
-use crate::kernel::linux::init::signal_name;
 use crate::kernel::linux::recorder::{Recorder, zero};
 use crate::kernel::linux::seccomp::{self, names::Names, profile};
 use crate::kernel::suppliers::suppliers;
-use crate::kernel::{Errno, Failure, Hear, OnLife, Watch};
+use crate::kernel::{Errno, Failure, OnLife, Watch};
 use crate::plan::{Op, Plan};
 use crate::trace::{Life, Refusal, Supplier};
 
 /// Between two looks at what nobody waits for: each wakes this process, and takes a
-/// processor from those that are watched.
-const REST: Duration = Duration::from_millis(20);
+/// processor from those that are watched. A person sees no difference.
+const REST: Duration = Duration::from_millis(100);
 
 /// So many questions are answered before the caller looks at signals and the terminal.
 const AT_ONCE: usize = 64;
 
 /// Arguments of a program that are told.
 const ARGUMENTS: usize = 32;
-
-// linux/capability.h
-const CAP_DAC_OVERRIDE: i32 = 1;
-const CAP_DAC_READ_SEARCH: i32 = 2;
 
 /// What of the plan is needed to watch its container.
 #[derive(Debug, Default)]
@@ -111,6 +109,20 @@ pub struct Watcher {
     rest: Option<Instant>,
     /// The command's first call, made before it was known that it runs.
     early: Option<Asked>,
+    /// Questions that were answered with no more than a note of what had happened.
+    noted: Vec<Noted>,
+    /// A call that takes a name away was let go on, and what it did is not told yet.
+    takes_away: bool,
+    /// Half of a move: the directory that went.
+    leaves: Option<Changed>,
+}
+
+/// A question, and how much was noted when it came.
+#[derive(Debug)]
+struct Noted {
+    upto: usize,
+    tid: i32,
+    seen: Seen,
 }
 
 impl Watcher {
@@ -150,6 +162,9 @@ impl Watcher {
             replaced: false,
             rest: None,
             early: None,
+            noted: Vec::new(),
+            takes_away: false,
+            leaves: None,
         })
     }
 
@@ -160,11 +175,15 @@ impl Watcher {
         let listener = self.listener.as_ref().filter(|_| self.early.is_none());
         fds.extend(listener.map(|l| watch(l.fd())));
         // What lies there before the command runs is not read yet: a wait for it would end at once.
-        if self.started && self.rest.is_none_or(|at| at <= Instant::now()) {
+        if self.started && self.has_rested() {
             fds.extend(self.fan.as_ref().map(|f| watch(f.fd())));
             fds.extend(self.connector.as_ref().map(|c| watch(c.fd())));
             fds.extend(self.perf.iter().flat_map(Perf::fds).map(watch));
         }
+    }
+
+    fn has_rested(&self) -> bool {
+        self.rest.is_none_or(|at| at <= Instant::now())
     }
 
     /// How long to wait at most.
@@ -178,7 +197,7 @@ impl Watcher {
     /// Takes all that has happened, and answers who asks. Returns what the stepper
     /// is to be shown, with the question that waits meanwhile.
     pub fn serve(&mut self, hear: OnLife<'_>) -> Result<Option<(Life, Asked)>, Failure> {
-        if self.started {
+        if self.started && self.has_rested() {
             self.happened(hear);
         }
         for _ in 0..AT_ONCE {
@@ -238,30 +257,65 @@ impl Watcher {
     }
 
     fn asked(&mut self, asked: Asked, hear: OnLife<'_>) -> Option<Life> {
+        let name = self.names.get(asked.arch, asked.number);
+        let seen = name.and_then(|name| asked::read(&asked, name));
+        if let Some(seen) = seen.as_ref().filter(|seen| self.may_be_noted(&asked, seen, hear)) {
+            self.note(&asked, seen);
+            return None;
+        }
+        if self.started && !hear.holds() && name == Some("exit_group") {
+            let all = self.gather();
+            self.go_on(&asked);
+            self.tell(all, hear);
+            return None;
+        }
         // What others did before this call was made is told before it.
         if self.started {
             self.happened(hear);
         }
-        let name = self.names.get(asked.arch, asked.number);
-        let seen = name.and_then(|name| asked::read(&asked, name));
         let Some(seen) = seen else {
             self.refuse(&asked, name, hear);
             return None;
         };
         let pid = self.processes.asking(asked.tid);
-        // The pid may be another process's by now, and what was read with it.
-        if !self.listener.as_ref().is_some_and(|l| l.waits(&asked)) {
+        if !self.waits(&asked) {
             return None;
         }
         if matches!(seen.name, "execve" | "execveat") {
             self.about_to_execute(pid, &asked, &seen);
         }
         let held = self.started.then(|| self.held(pid, &asked, &seen, hear)).flatten();
+        self.takes_away = seen.takes_away();
         self.last.insert(asked.tid, seen);
         if held.is_none() {
             self.go_on(&asked);
         }
         held
+    }
+
+    /// The pid may be another process's by now, and what was read with it.
+    fn waits(&self, asked: &Asked) -> bool {
+        self.listener.as_ref().is_some_and(|listener| listener.waits(asked))
+    }
+
+    /// Whether the call can be let go on before it is found out what happened until now:
+    /// it waits meanwhile. Not where a name was or will be taken away, since what stood
+    /// there could not be looked at any more; and programs are told in their order.
+    fn may_be_noted(&self, asked: &Asked, seen: &Seen, hear: OnLife<'_>) -> bool {
+        let adds = !seen.takes_away() && !matches!(seen.name, "execve" | "execveat" | "exit_group");
+        self.started && adds && !self.takes_away && !hear.holds() && self.processes.knows(asked.tid)
+    }
+
+    fn note(&mut self, asked: &Asked, seen: &Seen) {
+        if !self.waits(asked) {
+            return;
+        }
+        let upto = self.fan.as_mut().map_or(0, Fan::note);
+        self.noted.push(Noted { upto, tid: asked.tid, seen: seen.clone() });
+        self.go_on(asked);
+        if self.has_rested() {
+            self.rest = Some(Instant::now() + REST);
+        }
     }
 
     fn about_to_execute(&mut self, pid: i32, asked: &Asked, seen: &Seen) {
@@ -316,131 +370,6 @@ impl Watcher {
         None
     }
 
-    /// Takes what has happened. The two sources have no common clock: of what came
-    /// since the last look, files go first, because a shell waits for what it
-    /// starts; but nobody does anything before its birth is told.
-    fn happened(&mut self, hear: OnLife<'_>) {
-        // Read in this order: whoever changed a file was born before that.
-        let (files, lost_files) = self.fan.as_mut().map(Fan::read).unwrap_or_default();
-        let (dids, lost_dids) = self.connector.as_ref().map(Connector::read).unwrap_or_default();
-        for (lost, queue) in [(lost_files, "fanotify"), (lost_dids, "process connector")] {
-            if lost {
-                hear.tell(Life::Lost { queue: queue.to_owned() });
-            }
-        }
-        if !files.is_empty() || !dids.is_empty() {
-            self.rest = Some(Instant::now() + REST);
-        }
-        let mut dids = dids.into_iter();
-        let mut from = None;
-        for changed in files {
-            let path = self.path(&changed);
-            match changed.directory {
-                Some(Way::From) => from = path.clone().map(|path| (changed.tid, path)),
-                Some(Way::To) => {
-                    if let (Some((tid, from)), Some(to)) = (from.take(), &path)
-                        && tid == changed.tid
-                    {
-                        self.ledger.moved(&from, to);
-                    }
-                }
-                None => {}
-            }
-            let Some(path) = path else { continue };
-            while self.comes_after(changed.tid, dids.as_slice()) {
-                let Some(did) = dids.next() else { break };
-                self.did(did, hear);
-            }
-            self.changed(&path, changed.tid, hear);
-        }
-        for did in dids {
-            self.did(did, hear);
-        }
-        for heard in self.perf.as_mut().map(Perf::read).unwrap_or_default() {
-            self.heard(heard, hear);
-        }
-    }
-
-    /// Whether one of these came before what a thread did to a file: its birth, or the
-    /// program that it asked for. What it did before it asked has been told by then.
-    fn comes_after(&mut self, tid: i32, dids: &[Did]) -> bool {
-        let Some(pid) = self.processes.of_thread(tid) else { return true };
-        let becomes = |did: &Did| matches!(did, Did::Exec { pid: p } if *p == pid);
-        self.processes.is_about_to_execute(pid) && dids.iter().any(becomes)
-    }
-
-    fn heard(&mut self, heard: Heard, hear: OnLife<'_>) {
-        let life = match heard {
-            Heard::Dropped { sender, signal } => {
-                let sender = self.processes.of_thread(sender).map(|pid| self.processes.process(pid));
-                // The kernel's own word to a parent is no signal that anybody sent.
-                if signal == libc::SIGCHLD {
-                    return;
-                }
-                let process = self.processes.first();
-                Life::SignalIgnored { process, signal: signal_name(signal), sender }
-            }
-            Heard::Wanted { tid, call, errno, capability } => {
-                let Some(pid) = self.processes.of_thread(tid) else { return };
-                let name = self.names.native(call);
-                // Permission to reach a file is wanted with EACCES; a lookup that goes
-                // another way without it, and a call that fails later, have nothing in common.
-                let reaches = matches!(capability, CAP_DAC_OVERRIDE | CAP_DAC_READ_SEARCH);
-                if reaches && errno == Errno::EPERM && name != Some("open_by_handle_at") {
-                    return;
-                }
-                let call = name.map_or_else(|| format!("system call {call}"), str::to_owned);
-                let name = caps::all().into_iter().find(|c| i32::from(c.index()) == capability);
-                let name = name.map_or_else(|| format!("capability {capability}"), |c| c.to_string());
-                let process = self.processes.process(pid);
-                Life::Refused { process, call, errno, by: Refusal::Capability { name } }
-            }
-        };
-        self.ledger.fold.tell(life, hear);
-    }
-
-    fn did(&mut self, did: Did, hear: OnLife<'_>) {
-        if let Did::Exit { pid, .. } = did {
-            self.last.remove(&pid);
-        }
-        let (ledger, processes, oom) = (&mut self.ledger, &mut self.processes, &mut self.oom);
-        let mut ended = Vec::new();
-        processes.did(did, &mut |life| {
-            if let Life::Ended { process, signal, .. } = &life {
-                ended.push((process.clone(), signal.as_deref() == Some("SIGKILL")));
-            }
-            ledger.fold.tell(life, hear);
-        });
-        for (process, killed) in ended {
-            ledger.fold.flush(Some(&process.program), hear);
-            if killed && let Some(oom) = oom {
-                told_of_oom(oom, Some(process), hear);
-            }
-        }
-    }
-
-    /// The path in the writable layer; `None` elsewhere on its file system.
-    fn path(&self, changed: &Changed) -> Option<Vec<u8>> {
-        let dir = self.layers.relative(&changed.dir)?;
-        Some(if dir.is_empty() { changed.name.clone() } else { [&dir[..], b"/", &changed.name].concat() })
-    }
-
-    fn changed(&mut self, path: &[u8], tid: i32, hear: OnLife<'_>) {
-        let Some(standing) = self.layers.standing(path) else {
-            return self.ledger.vanished(path);
-        };
-        let call = self
-            .last
-            .get(&tid)
-            .filter(|seen| !matches!(seen.name, "execve" | "execveat" | "exit_group"))
-            .filter(|seen| seen.names(path) || (standing.role == Role::Copy && seen.leads_to(tid, path)));
-        let call = call.map(|seen| seen.name);
-        let process = self.processes.of_thread(tid).map(|pid| self.processes.process(pid));
-        if let Some(life) = self.ledger.stands(path, standing, process, call) {
-            self.ledger.fold.tell(life, hear);
-        }
-    }
-
     /// The container's command runs.
     pub fn started(&mut self) {
         self.processes.started();
@@ -464,13 +393,6 @@ impl Drop for Watcher {
         let mut fds: Vec<OwnedFd> = self.perf.take().into_iter().flat_map(Perf::into_fds).collect();
         fds.extend(self.fan.take().map(Fan::into_fd));
         let_go::let_go(fds);
-    }
-}
-
-fn told_of_oom(oom: &mut Oom, process: Option<crate::trace::Process>, hear: &mut dyn Hear) {
-    if let Some((source, kills)) = oom.grown() {
-        let limit = oom.limit();
-        hear.tell(Life::OomKilled { process, limit, source, kills });
     }
 }
 
