@@ -33,9 +33,6 @@ use crate::trace::{Life, Refusal, Supplier};
 /// processor from those that are watched. A person sees no difference.
 const REST: Duration = Duration::from_millis(100);
 
-/// So many questions are answered before the caller looks at signals and the terminal.
-const AT_ONCE: usize = 64;
-
 /// Arguments of a program that are told.
 const ARGUMENTS: usize = 32;
 
@@ -194,31 +191,26 @@ impl Watcher {
         due.map(|at| at.saturating_duration_since(now))
     }
 
-    /// Takes all that has happened, and answers who asks. Returns what the stepper
-    /// is to be shown, with the question that waits meanwhile.
+    /// Takes what has happened, if it is time for it, and answers one who asks. Returns what the
+    /// stepper is to be shown, with the question that waits meanwhile.
     pub fn serve(&mut self, hear: OnLife<'_>) -> Result<Option<(Life, Asked)>, Failure> {
         if self.started && self.has_rested() {
             self.happened(hear);
         }
-        for _ in 0..AT_ONCE {
-            if self.early.is_none() && !self.is_asked() {
-                break;
-            }
-            let Some(listener) = &self.listener else { break };
-            let asked = match self.early.take().map_or_else(|| listener.receive(), |a| Ok(Some(a))) {
-                Ok(Some(asked)) => asked,
-                Ok(None) => continue,
-                Err(e) => return Err(Failure::new("hear which call the container makes", Some(e))),
-            };
+        self.processes.look(&mut |life| self.ledger.fold.tell(life, hear));
+        if (self.early.is_some() || self.is_asked())
+            && let Some(listener) = &self.listener
+        {
+            let asked = self.early.take().map_or_else(|| listener.receive(), |asked| Ok(Some(asked)));
+            let asked = asked.map_err(|e| Failure::new("hear which call the container makes", Some(e)))?;
+            let Some(asked) = asked else { return Ok(None) };
             if !self.started && !self.by_init(&asked) {
                 self.early = Some(asked);
                 return Ok(None);
             }
-            if let Some(held) = self.asked(asked, hear) {
-                return Ok(Some((held, asked)));
-            }
+            // Whoever was answered runs when this process waits again: at once.
+            return Ok(self.asked(asked, hear).map(|held| (held, asked)));
         }
-        self.processes.look(&mut |life| self.ledger.fold.tell(life, hear));
         Ok(None)
     }
 
