@@ -249,7 +249,7 @@ fn a_refused_call_says_which_capability_is_wanting() {
 }
 
 /// Whether this kernel has the tracepoint, Linux 6.14.
-fn tells_capabilities() -> bool {
+pub fn tells_capabilities() -> bool {
     let there = Path::new("/sys/kernel/tracing/events/capability/cap_capable").exists();
     if !there {
         #[expect(clippy::print_stderr, reason = "a test that skips says so")]

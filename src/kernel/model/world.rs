@@ -1,10 +1,12 @@
 //! The modelled machine: everything that its kernel knows. One value, no
 //! interior mutability: whoever holds it exclusively makes one call at a time.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Res;
 use super::cgroup::Cgroups;
+use super::cred::Cap;
 use super::kernel::Stream;
 use super::life::Notes;
 use super::net::Net;
@@ -128,6 +130,8 @@ pub struct World {
     /// Whose call it is, and what it is called where it may change files.
     pub(crate) caller: Gpid,
     pub(crate) call: &'static str,
+    /// The capability that the call asked for last, and did not have.
+    pub(crate) wanted: Cell<Option<Cap>>,
 }
 
 impl Default for World {
@@ -208,6 +212,7 @@ impl World {
             notes: None,
             caller: 1,
             call: "",
+            wanted: Cell::new(None),
         };
         world.fs.add(Sb::Tree(disk));
         world.boot();

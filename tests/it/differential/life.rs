@@ -7,7 +7,7 @@ use std::fs;
 use glassbox::trace::{Body, Life, Process, Refusal, Value};
 
 use super::glassbox_with_input;
-use crate::life::random_script;
+use crate::life::{random_script, tells_capabilities};
 use crate::support::Sandbox;
 use crate::truth::read_recording;
 
@@ -88,8 +88,7 @@ fn told(sandbox: &Sandbox, model: bool, options: &[&str], script: &str) -> Told 
             Life::OomKilled { process, limit, kills, .. } => {
                 (process.as_ref(), format!("{:?} {limit:?} {kills}", process.as_ref().map(who)))
             }
-            // Linux says so from 6.14 on, and the model not at all.
-            Life::Refused { by: Refusal::Capability { .. }, .. } => continue,
+            Life::Refused { by: Refusal::Capability { .. }, .. } if !tells_capabilities() => continue,
             Life::Refused { process, call, errno, by } => {
                 (Some(process), format!("{} {call} {errno:?} {by:?}", who(process)))
             }
@@ -141,6 +140,50 @@ fn files_and_processes_are_told_alike() {
         "mkdir -p /a/b/c; cd /a/b; touch ../f ./g; rm -r ../b; echo $? > /a/status",
     ] {
         alike(&sandbox, &[], script);
+    }
+}
+
+#[test]
+#[ignore = "root"]
+fn what_a_capability_is_wanting_for_is_told_alike() {
+    if !tells_capabilities() {
+        return;
+    }
+    let sandbox = Sandbox::root();
+    let user = ["--user", "1000"];
+    let all = ["--security-opt", "seccomp=unconfined"];
+    let cases: &[(&[&str], &str, &[&str])] = &[
+        (&["--cap-drop", "CHOWN"], "chown 5 /etc/motd; chown 0 /etc/motd", &["chown EPERM CAP_CHOWN"]),
+        (
+            &user,
+            "chmod 777 /etc/motd; echo x > /etc/motd; rm /etc/motd",
+            &["chmod EPERM CAP_FOWNER", "openat EACCES CAP_DAC_OVERRIDE", "unlink EACCES CAP_DAC_OVERRIDE"],
+        ),
+        (
+            &["--cap-drop", "ALL"],
+            "mknod /null c 1 3; touch -d @0 /etc/motd; kill -0 1",
+            &["mknodat EPERM CAP_MKNOD"],
+        ),
+        (
+            &all,
+            "mount -t tmpfs x /mnt; umount /proc; hostname other",
+            &["mount EPERM CAP_SYS_ADMIN", "umount2 EPERM CAP_SYS_ADMIN", "sethostname EPERM CAP_SYS_ADMIN"],
+        ),
+        (&["--cap-drop", "NET_RAW"], "ping -c 1 -W 1 127.0.0.1", &["socket EPERM CAP_NET_RAW"]),
+        (&["--user", "1000", "--cap-drop", "ALL"], "kill 1; ls /root; cat /etc/shadow; cat /etc/motd", &[]),
+    ];
+    for (options, script, refused) in cases {
+        let told = alike(&sandbox, options, script);
+        let lines: Vec<&String> = told.processes.values().flatten().collect();
+        for wanted in *refused {
+            let parts: Vec<&str> = wanted.split(' ').collect();
+            let names = |line: &str| {
+                line.contains(&format!(" {} ", parts[0]))
+                    && line.contains(parts[1])
+                    && line.contains(parts[2])
+            };
+            assert!(lines.iter().any(|l| names(l)), "{script}: no {wanted} in {lines:#?}");
+        }
     }
 }
 

@@ -100,8 +100,9 @@ impl Connector {
         &self.fd
     }
 
-    /// What has happened since, on the whole host; the flag says that some of it was lost.
-    pub fn read(&self) -> (Vec<Did>, bool) {
+    /// What has happened since, on the whole host, with the time of CLOCK_MONOTONIC in
+    /// nanoseconds; the flag says that some of it was lost.
+    pub fn read(&self) -> (Vec<(u64, Did)>, bool) {
         let (mut all, mut lost) = (Vec::new(), false);
         let mut buffer = [0u8; 4096];
         loop {
@@ -115,24 +116,26 @@ impl Connector {
     }
 }
 
-fn parse(message: &[u8]) -> Option<Did> {
+fn parse(message: &[u8]) -> Option<(u64, Did)> {
     let number = |at: usize| -> Option<u32> {
         Some(u32::from_ne_bytes(message.get(HEAD + at..HEAD + at + 4)?.try_into().ok()?))
     };
     // After what, cpu and the time.
     let field = |n: usize| number(16 + 4 * n).map(|v| v as i32);
-    match number(0)? {
+    let time = message.get(HEAD + 8..HEAD + 16)?.try_into().ok()?;
+    let did = match number(0)? {
         FORK => {
             let (parent, thread, child) = (field(1)?, field(2)?, field(3)?);
-            (thread == child).then_some(Did::Fork { parent, child })
+            (thread == child).then_some(Did::Fork { parent, child })?
         }
-        EXEC => Some(Did::Exec { pid: field(1)? }),
+        EXEC => Did::Exec { pid: field(1)? },
         EXIT => {
             let (thread, pid, status) = (field(0)?, field(1)?, field(2)?);
-            (thread == pid).then_some(Did::Exit { pid, status })
+            (thread == pid).then_some(Did::Exit { pid, status })?
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some((u64::from_ne_bytes(time), did))
 }
 
 #[cfg(test)]
@@ -142,17 +145,18 @@ mod tests {
     fn event(what: u32, fields: &[u32]) -> Vec<u8> {
         let mut bytes = vec![0; HEAD];
         bytes.extend(what.to_ne_bytes());
-        bytes.extend([0; 12]);
+        bytes.extend([0; 4]);
+        bytes.extend(7u64.to_ne_bytes());
         bytes.extend(fields.iter().flat_map(|f| f.to_ne_bytes()));
         bytes
     }
 
     #[test]
     fn events_of_processes_and_not_of_threads() {
-        assert_eq!(parse(&event(FORK, &[5, 4, 9, 9])), Some(Did::Fork { parent: 4, child: 9 }));
+        assert_eq!(parse(&event(FORK, &[5, 4, 9, 9])), Some((7, Did::Fork { parent: 4, child: 9 })));
         assert_eq!(parse(&event(FORK, &[5, 4, 10, 9])), None, "a thread");
-        assert_eq!(parse(&event(EXEC, &[9, 9])), Some(Did::Exec { pid: 9 }));
-        assert_eq!(parse(&event(EXIT, &[9, 9, 3 << 8, 17])), Some(Did::Exit { pid: 9, status: 768 }));
+        assert_eq!(parse(&event(EXEC, &[9, 9])), Some((7, Did::Exec { pid: 9 })));
+        assert_eq!(parse(&event(EXIT, &[9, 9, 3 << 8, 17])), Some((7, Did::Exit { pid: 9, status: 768 })));
         assert_eq!(parse(&event(EXIT, &[10, 9, 0, 0])), None);
         assert_eq!(parse(&event(0, &[0])), None);
         assert_eq!(parse(&event(FORK, &[5])), None, "cut off");

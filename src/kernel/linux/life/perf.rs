@@ -36,6 +36,7 @@ const SAMPLE_TIME: u64 = 1 << 2;
 const SAMPLE_RAW: u64 = 1 << 10;
 const SAMPLE_REGS_USER: u64 = 1 << 12;
 const INHERIT: u64 = 1 << 1;
+const USE_CLOCKID: u64 = 1 << 25;
 const RECORD_SAMPLE: u32 = 9;
 const CLOEXEC: u64 = 8;
 // _IOW('$', 6, char *), _IO('$', 5).
@@ -163,11 +164,11 @@ impl Perf {
         self.rings.into_iter().flat_map(|mut r| std::mem::take(&mut r.fds))
     }
 
-    /// What has been heard since.
-    pub fn read(&mut self) -> Vec<Heard> {
+    /// What has been heard since, with the time of CLOCK_MONOTONIC in nanoseconds.
+    pub fn read(&mut self) -> Vec<(u64, Heard)> {
         let mut samples: Vec<Sample> = self.rings.iter().flat_map(Ring::take).collect();
         samples.sort_by_key(|s| s.time);
-        samples.into_iter().filter_map(|s| self.heard(&s)).collect()
+        samples.into_iter().filter_map(|s| Some((s.time, self.heard(&s)?))).collect()
     }
 
     fn heard(&mut self, sample: &Sample) -> Option<Heard> {
@@ -222,7 +223,8 @@ fn open(id: u16, filter: &str, pid: i32, cpu: i32) -> Result<OwnedFd, Errno> {
         config: u64::from(id),
         sample_period: 1,
         sample_type: SAMPLE_TID | SAMPLE_TIME | SAMPLE_RAW | SAMPLE_REGS_USER,
-        flags: INHERIT,
+        flags: INHERIT | USE_CLOCKID,
+        clockid: libc::CLOCK_MONOTONIC,
         wakeup_events: 1,
         sample_regs_user: REGISTERS,
         ..Attr::default()

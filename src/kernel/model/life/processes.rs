@@ -136,6 +136,29 @@ impl World {
         self.note(Life::Refused { process, call: call.to_owned(), errno: Errno::EPERM, by });
     }
 
+    /// A check of a capability, with its answer.
+    pub(crate) fn granted(&self, cap: Cap, has: bool) -> bool {
+        if !has {
+            self.wanted.set(Some(cap));
+        }
+        has
+    }
+
+    /// A call failed, perhaps for want of the capability that it asked for last.
+    pub(crate) fn note_wanted(&mut self, pid: Gpid, call: &str, errno: Errno) {
+        let Some(cap) = self.wanted.take() else { return };
+        // Permission to reach a file is refused with EACCES: another error of the same
+        // call has another reason.
+        let reaches = matches!(cap, Cap::DAC_OVERRIDE | Cap::DAC_READ_SEARCH);
+        let for_it = errno == Errno::EACCES || (errno == Errno::EPERM && !reaches);
+        if !for_it || self.notes_on(pid).is_none() {
+            return;
+        }
+        let by = Refusal::Capability { name: cap_names(cap.bit()).concat() };
+        let process = self.told_process(pid);
+        self.note(Life::Refused { process, call: call.to_owned(), errno, by });
+    }
+
     fn note(&mut self, life: Life) {
         if let Some(notes) = &mut self.notes {
             notes.told.push(life);

@@ -121,13 +121,13 @@ impl World {
 
     /// A capability in the first user namespace: for what no container may do.
     pub(crate) fn capable_first(&self, ctx: &Ctx, cap: super::cred::Cap) -> bool {
-        self.ns.capable(&ctx.cred, self.host_ns.user, cap)
+        self.granted(cap, self.ns.capable(&ctx.cred, self.host_ns.user, cap))
     }
 
     /// A capability over one of the caller's namespaces.
     pub(crate) fn capable_over(&self, ctx: &Ctx, ns: NsId, cap: super::cred::Cap) -> bool {
         let owner = self.ns.owner(ns).unwrap_or(self.host_ns.user);
-        self.ns.capable(&ctx.cred, owner, cap)
+        self.granted(cap, self.ns.capable(&ctx.cred, owner, cap))
     }
 
     /// Changes a process's credentials.

@@ -123,7 +123,7 @@ impl World {
     fn may_signal(&self, ctx: &Ctx, target: Gpid) -> bool {
         let Some(p) = self.procs.get(&target) else { return false };
         let same = ctx.cred.euid == p.cred.uid || ctx.cred.uid == p.cred.uid;
-        same || self.ns.capable(&ctx.cred, p.cred.user_ns, Cap::KILL)
+        same || self.granted(Cap::KILL, self.ns.capable(&ctx.cred, p.cred.user_ns, Cap::KILL))
     }
 
     /// Delivers a signal; `from` is none for the kernel and for the host.

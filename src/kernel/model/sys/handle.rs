@@ -50,12 +50,16 @@ impl ModelSys {
         f(&mut world, self.pid)
     }
 
-    /// A call that may change files, or that a filter may refuse: it is told by name.
+    /// A call that may change files, or that may be refused: it is told by name.
     pub(super) fn named<T>(&self, name: &'static str, f: impl FnOnce(&mut World, &Ctx) -> Res<T>) -> Res<T> {
         self.call(|w, ctx| {
             w.call = name;
+            w.wanted.take();
             let result = f(w, ctx);
             w.call = "";
+            if let Err(errno) = result {
+                w.note_wanted(ctx.pid, name, errno);
+            }
             result
         })
     }

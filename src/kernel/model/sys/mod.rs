@@ -133,11 +133,11 @@ impl Sys for ModelSys {
     }
 
     fn stat(&self, path: &str) -> SysResult<Stat> {
-        self.call(|w, ctx| w.stat(ctx, path, true))
+        self.named("statx", |w, ctx| w.stat(ctx, path, true))
     }
 
     fn lstat(&self, path: &str) -> SysResult<Stat> {
-        self.call(|w, ctx| w.stat(ctx, path, false))
+        self.named("statx", |w, ctx| w.stat(ctx, path, false))
     }
 
     fn fstat(&self, fd: Fd) -> SysResult<Stat> {
@@ -171,7 +171,7 @@ impl Sys for ModelSys {
     }
 
     fn executable(&self, path: &str) -> SysResult<()> {
-        self.call(|w, ctx| {
+        self.named("access", |w, ctx| {
             let loc = w.resolve(ctx, path, true)?;
             let attr = w.attr(loc.node)?;
             w.may(ctx, &attr, super::vfs::EXEC)
@@ -179,11 +179,11 @@ impl Sys for ModelSys {
     }
 
     fn read_dir(&self, path: &str) -> SysResult<Vec<DirEntry>> {
-        self.call(|w, ctx| w.read_dir(ctx, path))
+        self.named("openat", |w, ctx| w.read_dir(ctx, path))
     }
 
     fn read_link(&self, path: &str) -> SysResult<String> {
-        self.call(|w, ctx| w.read_link(ctx, path))
+        self.named("readlink", |w, ctx| w.read_link(ctx, path))
     }
 
     fn mkdir(&self, path: &str, mode: u32) -> SysResult<()> {
@@ -236,7 +236,7 @@ impl Sys for ModelSys {
     }
 
     fn fs_use(&self, path: &str) -> SysResult<FsUse> {
-        self.call(|w, ctx| w.fs_use(ctx, path))
+        self.named("statfs", |w, ctx| w.fs_use(ctx, path))
     }
 
     fn getpid(&self) -> Pid {
@@ -252,7 +252,7 @@ impl Sys for ModelSys {
     }
 
     fn chdir(&self, path: &str) -> SysResult<()> {
-        self.with(|w, pid| w.chdir(pid, path))
+        self.named("chdir", |w, ctx| w.chdir(ctx.pid, path))
     }
 
     fn getcwd(&self) -> SysResult<String> {
@@ -281,7 +281,7 @@ impl Sys for ModelSys {
     }
 
     async fn exec(&self, path: &str, argv: &[String], env: &[String]) -> Errno {
-        let image = self.call(|w, ctx| {
+        let image = self.named("execve", |w, ctx| {
             let image = w.find_image(ctx, path, argv, env)?;
             w.become_image(ctx.pid, &image)?;
             Ok(image)
@@ -304,7 +304,7 @@ impl Sys for ModelSys {
     }
 
     fn kill(&self, pid: Pid, signal: i32) -> SysResult<()> {
-        self.call(|w, ctx| w.kill(ctx, pid, signal))
+        self.named("kill", |w, ctx| w.kill(ctx, pid, signal))
     }
 
     fn ignore_signal(&self, signal: i32, ignore: bool) -> SysResult<()> {
@@ -417,14 +417,13 @@ impl Sys for ModelSys {
     }
 
     async fn ping(&self, to: Ipv4Addr, _seq: u16, timeout_ms: u64) -> SysResult<u64> {
-        let sent = self.call(|w, ctx| {
-            // Without a raw socket there is the datagram one, which the sysctl
-            // ping_group_range opens to nobody.
-            if !w.capable_over(ctx, ctx.ns.net, Cap::NET_RAW) {
-                return Err(Errno::EACCES);
-            }
-            w.net.ping(ctx.ns.net, to)
+        let raw = self.named("socket", |w, ctx| {
+            if w.capable_over(ctx, ctx.ns.net, Cap::NET_RAW) { Ok(()) } else { Err(Errno::EPERM) }
         });
+        // Without a raw socket there is the datagram one, which the sysctl
+        // ping_group_range opens to nobody.
+        raw.map_err(|_| Errno::EACCES)?;
+        let sent = self.call(|w, ctx| w.net.ping(ctx.ns.net, to));
         match sent {
             Ok(micros) => {
                 self.with(|w, _| {
@@ -457,7 +456,7 @@ impl Sys for ModelSys {
     }
 
     fn tcp_listen(&self, on: Ipv4Addr, port: u16) -> SysResult<Fd> {
-        self.call(|w, ctx| {
+        self.named("bind", |w, ctx| {
             if port != 0 && port < 1024 && !w.capable_over(ctx, ctx.ns.net, Cap::NET_BIND_SERVICE) {
                 return Err(Errno::EACCES);
             }

@@ -18,16 +18,23 @@ use crate::trace::{Life, Refusal};
 const CAP_DAC_OVERRIDE: i32 = 1;
 const CAP_DAC_READ_SEARCH: i32 = 2;
 
+/// What a process did, or what happened to it.
+#[derive(Debug)]
+enum Word {
+    Did(Did),
+    Heard(Heard),
+}
+
 /// What the sources said and nobody has looked at.
 #[derive(Debug)]
 pub(super) struct Gathered {
     noted: usize,
-    dids: Vec<Did>,
+    words: Vec<Word>,
     lost: bool,
 }
 
 impl Watcher {
-    /// Takes what has happened. The two sources have no common clock: of what came
+    /// Takes what has happened. Files and processes have no common clock: of what came
     /// since the last look, files go first, because a shell waits for what it
     /// starts; but nobody does anything before its birth is told.
     pub(super) fn happened(&mut self, hear: OnLife<'_>) {
@@ -40,22 +47,26 @@ impl Watcher {
         // Read in this order: whoever changed a file was born before that.
         let noted = self.fan.as_mut().map_or(0, Fan::note);
         let (dids, lost) = self.connector.as_ref().map(Connector::read).unwrap_or_default();
+        let heard = self.perf.as_mut().map(Perf::read).unwrap_or_default();
         if noted > 0 || !dids.is_empty() {
             self.rest = Some(Instant::now() + REST);
         }
-        Gathered { noted, dids, lost }
+        let dids = dids.into_iter().map(|(at, did)| (at, Word::Did(did)));
+        let mut words: Vec<_> = dids.chain(heard.into_iter().map(|(at, h)| (at, Word::Heard(h)))).collect();
+        words.sort_by_key(|(at, _)| *at);
+        Gathered { noted, words: words.into_iter().map(|(_, word)| word).collect(), lost }
     }
 
     /// Tells what was gathered.
-    pub(super) fn tell(&mut self, Gathered { noted, dids, lost }: Gathered, hear: OnLife<'_>) {
-        let mut dids = dids.into_iter();
+    pub(super) fn tell(&mut self, Gathered { noted, words, lost }: Gathered, hear: OnLife<'_>) {
+        let mut words = words.into_iter();
         let mut from = 0;
         for question in std::mem::take(&mut self.noted) {
-            self.changes(from..question.upto, &mut dids, hear);
+            self.changes(from..question.upto, &mut words, hear);
             from = question.upto;
             self.last.insert(question.tid, question.seen);
         }
-        self.changes(from..noted, &mut dids, hear);
+        self.changes(from..noted, &mut words, hear);
         self.takes_away = false;
         let lost_files = self.fan.as_mut().is_some_and(Fan::told);
         for (lost, queue) in [(lost_files, "fanotify"), (lost, "process connector")] {
@@ -63,17 +74,21 @@ impl Watcher {
                 hear.tell(Life::Lost { queue: queue.to_owned() });
             }
         }
-        for did in dids {
-            self.did(did, hear);
+        for word in words {
+            self.word(word, hear);
         }
-        for heard in self.perf.as_mut().map(Perf::read).unwrap_or_default() {
-            self.heard(heard, hear);
+    }
+
+    fn word(&mut self, word: Word, hear: OnLife<'_>) {
+        match word {
+            Word::Did(did) => self.did(did, hear),
+            Word::Heard(heard) => self.heard(heard, hear),
         }
     }
 
     /// Tells of files, from what is noted of them; and before that of what processes did
     /// before.
-    fn changes(&mut self, noted: Range<usize>, dids: &mut IntoIter<Did>, hear: OnLife<'_>) {
+    fn changes(&mut self, noted: Range<usize>, words: &mut IntoIter<Word>, hear: OnLife<'_>) {
         let files = self.fan.as_mut().map(|fan| fan.changes(noted)).unwrap_or_default();
         for changed in files {
             match changed.directory {
@@ -85,9 +100,9 @@ impl Watcher {
                 }
                 None => {}
             }
-            while self.comes_after(changed.tid, dids.as_slice()) {
-                let Some(did) = dids.next() else { break };
-                self.did(did, hear);
+            while self.comes_after(changed.tid, words.as_slice()) {
+                let Some(word) = words.next() else { break };
+                self.word(word, hear);
             }
             self.changed(&changed, hear);
         }
@@ -95,10 +110,10 @@ impl Watcher {
 
     /// Whether one of these came before what a thread did to a file: its birth, or the
     /// program that it asked for. What it did before it asked has been told by then.
-    fn comes_after(&mut self, tid: i32, dids: &[Did]) -> bool {
+    fn comes_after(&mut self, tid: i32, words: &[Word]) -> bool {
         let Some(pid) = self.processes.of_thread(tid) else { return true };
-        let becomes = |did: &Did| matches!(did, Did::Exec { pid: p } if *p == pid);
-        self.processes.is_about_to_execute(pid) && dids.iter().any(becomes)
+        let becomes = |word: &Word| matches!(word, Word::Did(Did::Exec { pid: p }) if *p == pid);
+        self.processes.is_about_to_execute(pid) && words.iter().any(becomes)
     }
 
     fn heard(&mut self, heard: Heard, hear: OnLife<'_>) {
