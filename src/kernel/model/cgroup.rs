@@ -14,7 +14,7 @@ use crate::userland::FileType;
 pub(crate) type CgId = u32;
 
 /// Files of a group, by number from 1. The second is what the root has too.
-const FILES: [(&str, bool, bool); 17] = [
+const FILES: [(&str, bool, bool); 19] = [
     // name, writable, also in the root
     ("cgroup.procs", true, true),
     ("cgroup.controllers", false, true),
@@ -23,10 +23,12 @@ const FILES: [(&str, bool, bool); 17] = [
     ("cgroup.type", false, false),
     ("memory.max", true, false),
     ("memory.current", false, false),
+    ("memory.peak", false, false),
     ("memory.swap.max", true, false),
     ("memory.events", false, false),
     ("pids.max", true, false),
     ("pids.current", false, false),
+    ("pids.peak", false, false),
     ("cpu.max", true, false),
     ("cpu.weight", true, false),
     ("cpuset.cpus", true, false),
@@ -46,6 +48,8 @@ struct Group {
     values: BTreeMap<&'static str, String>,
     devices: Option<Vec<DeviceRule>>,
     oom_kills: u64,
+    memory_peak: u64,
+    pids_peak: usize,
 }
 
 /// The hierarchy.
@@ -245,10 +249,12 @@ pub(crate) fn content(w: &World, _root: CgId, ino: u64, ctx: &Ctx) -> Res<Vec<u8
         "cgroup.type" => "domain".to_owned(),
         "cgroup.events" => format!("populated {}\nfrozen 0", u8::from(w.tasks_in(id) > 0)),
         "memory.current" => w.memory_of(id).to_string(),
+        "memory.peak" => group.memory_peak.to_string(),
         "memory.events" => {
             format!("low 0\nhigh 0\nmax {0}\noom {0}\noom_kill {0}\noom_group_kill 0", group.oom_kills)
         }
         "pids.current" => w.tasks_in(id).to_string(),
+        "pids.peak" => group.pids_peak.to_string(),
         "cpu.stat" => "usage_usec 0\nuser_usec 0\nsystem_usec 0".to_owned(),
         "cpu.max" => set("max 100000"),
         "cpu.weight" => set("100"),
@@ -373,7 +379,10 @@ impl World {
                 .limit(*at, "memory.max")
                 .is_some_and(|max| self.memory_of(*at).saturating_add(more) > max)
         });
-        let Some(group_id) = over else { return Ok(()) };
+        let Some(group_id) = over else {
+            self.used(ctx.cgroup, more);
+            return Ok(());
+        };
         if let Ok(group) = self.cgroups.group_mut(group_id) {
             group.oom_kills += 1;
         }
@@ -419,6 +428,19 @@ impl World {
         self.cgroups.group(id)?;
         let process = self.procs.get_mut(&pid).ok_or(Errno::ESRCH)?;
         process.cgroup = id;
+        self.used(id, 0);
         Ok(())
+    }
+
+    /// What a group and those above it use now, and `more` bytes, is perhaps their most.
+    pub(crate) fn used(&mut self, id: CgId, more: u64) {
+        let chain: Vec<CgId> = self.cgroups.chain(id).filter(|at| *at != 0).collect();
+        for at in chain {
+            let (memory, tasks) = (self.memory_of(at) + more, self.tasks_in(at));
+            if let Ok(group) = self.cgroups.group_mut(at) {
+                group.memory_peak = group.memory_peak.max(memory);
+                group.pids_peak = group.pids_peak.max(tasks);
+            }
+        }
     }
 }

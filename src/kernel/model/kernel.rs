@@ -248,6 +248,7 @@ impl Kernel for ModelKernel {
                     self.carried.upper.clone_from(upper);
                     self.carried.rootfs.clone_from(target);
                 }
+                Op::CreateCgroup { path, .. } => self.carried.cgroup = Some(path.clone()),
                 Op::PivotRoot { new_root } => self.carried.rootfs.clone_from(new_root),
                 Op::Exec { cwd, .. } => self.carried.cwd.clone_from(cwd),
                 Op::Supervise { interactive, .. } => world.input_ended = !interactive,

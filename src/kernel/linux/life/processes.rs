@@ -147,7 +147,9 @@ impl Processes {
                     return;
                 }
                 let program = self.all[&parent].program.clone();
-                self.all.insert(child, Known { program, parent, ..Known::default() });
+                // It may have asked before its birth was told, and be gone by now.
+                let inside = self.all.get(&child).filter(|known| !known.ended).and_then(|known| known.inside);
+                self.all.insert(child, Known { inside, program, parent, ..Known::default() });
                 let (parent, child) = (self.process(parent), self.process(child));
                 tell(Life::Forked { parent, child });
             }

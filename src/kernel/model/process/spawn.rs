@@ -146,6 +146,7 @@ impl World {
             }
         }
         self.procs.insert(pid, child);
+        self.used(cgroup, 0);
         self.note_fork(parent, pid);
         Ok(pid)
     }

@@ -79,7 +79,9 @@ pub(in crate::kernel::model) fn evidence(op: &Op, cx: &mut Cx<'_>) -> Vec<Fact> 
         Op::Supervise { .. } => match cx.carried.init {
             Some(pid) => {
                 let there = if cx.w.procs.contains_key(&pid) { "exists" } else { "no such process" };
-                vec![fact(&format!("/proc/{pid}"), "init", there)]
+                let mut facts = vec![fact(&format!("/proc/{pid}"), "init", there)];
+                facts.extend(totals(cx, &ctx));
+                facts
             }
             None => Vec::new(),
         },
@@ -166,6 +168,22 @@ fn own_status(cx: &Cx<'_>, ctx: &Ctx, fields: &[&str]) -> Vec<Fact> {
 fn mount(cx: &Cx<'_>, ctx: &Ctx, target: &str) -> Vec<Fact> {
     let place = target.trim_end_matches('/');
     look::mounts(cx.w, ctx, "self", |at| at == place)
+}
+
+/// What the container used at most, from its cgroup, which is there until it is taken back.
+fn totals(cx: &mut Cx<'_>, ctx: &Ctx) -> Vec<Fact> {
+    let Some(path) = cx.carried.cgroup.clone() else { return Vec::new() };
+    let mut facts = Vec::new();
+    let peak = format!("{path}/memory.peak");
+    if let Ok(text) = read_text(cx.w, ctx, &peak) {
+        facts.push(fact(&peak, "memory.peak", Value::volatile(Kind::Bytes, text.trim())));
+    }
+    let events = format!("{path}/memory.events");
+    let text = read_text(cx.w, ctx, &events).unwrap_or_default();
+    if let Some(kills) = text.lines().find_map(|line| line.strip_prefix("oom_kill ")) {
+        facts.push(fact(&events, "memory.events oom_kill", kills));
+    }
+    facts
 }
 
 fn own_cgroup(cx: &Cx<'_>, ctx: &Ctx) -> String {

@@ -51,6 +51,8 @@ pub(super) struct Carried {
     pub layers: Vec<String>,
     /// The writable layer.
     pub upper: String,
+    /// The container's cgroup.
+    pub cgroup: Option<String>,
     /// A union that stands nowhere yet, and its options.
     pub detached: Option<(SbId, String)>,
     /// Views of layers: of which directories, and how they translate owners.

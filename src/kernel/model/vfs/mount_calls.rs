@@ -100,11 +100,13 @@ impl World {
         ctx.cred.seccomp.is_some_and(|caps| caps & Cap::SYS_ADMIN.bit() == 0)
     }
 
-    /// Notes that the filter refuses the call that is being made.
-    pub(crate) fn note_if_filtered(&mut self, ctx: &Ctx) {
-        if self.filtered(ctx) {
+    /// Whether the filter refuses the call that is being made, which is noted.
+    pub(crate) fn note_if_filtered(&mut self, ctx: &Ctx) -> bool {
+        let filtered = self.filtered(ctx);
+        if filtered {
             self.note_filtered(ctx.pid, self.call, Cap::SYS_ADMIN);
         }
+        filtered
     }
 
     /// Mounting and unmounting need CAP_SYS_ADMIN over the mount namespace, and a
@@ -430,8 +432,8 @@ impl World {
     }
 
     pub(crate) fn set_hostname(&mut self, ctx: &Ctx, name: &str) -> Res<()> {
-        if !self.call.is_empty() {
-            self.note_if_filtered(ctx);
+        if !self.call.is_empty() && self.note_if_filtered(ctx) {
+            return Err(Errno::EPERM);
         }
         if !self.capable_over(ctx, ctx.ns.uts, Cap::SYS_ADMIN) {
             return Err(Errno::EPERM);

@@ -257,6 +257,8 @@ impl Watcher {
         }
         if self.started && !hear.holds() && name == Some("exit_group") {
             let all = self.gather();
+            // Its numbers can be read only while it is there.
+            self.processes.asking(asked.tid);
             self.go_on(&asked);
             self.tell(all, hear);
             return None;
