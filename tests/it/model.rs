@@ -69,6 +69,33 @@ fn closed_standard_descriptors_are_not_taken_by_other_files() {
     assert!(told.contains("exit"), "{told}");
 }
 
+/// What the cgroup of a container counted by its end.
+fn counted(sandbox: &Sandbox, script: &str) -> (u64, String) {
+    let run = ["run", "--rm", "--memory", "64m", "--trace-file", "-", "box", "sh", "-c", script];
+    let out = model(sandbox, &run).out;
+    let facts = out.lines().flat_map(|line| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["facts"].as_array().cloned().unwrap_or_default()
+    });
+    let facts: Vec<Value> = facts.collect();
+    let of = |key: &str| {
+        let fact = facts.iter().find(|fact| fact["key"] == key);
+        let value = &fact.unwrap_or_else(|| panic!("no {key} in {facts:#?}"))["value"];
+        value.as_str().or(value["value"].as_str()).map(str::to_owned).unwrap()
+    };
+    (of("memory.peak").parse().unwrap(), of("memory.events oom_kill"))
+}
+
+#[test]
+fn what_a_container_used_at_most_is_counted() {
+    let sandbox = sandbox();
+    let (little, none) = counted(&sandbox, "true");
+    let (much, _) = counted(&sandbox, "head -c 20000000 /dev/zero > /dev/shm/file; rm /dev/shm/file");
+    let (_, killed) = counted(&sandbox, "head -c 100000000 /dev/zero > /dev/shm/file");
+    assert!(little > 0 && much > little + 20_000_000 && much < 64 << 20, "{little} {much}");
+    assert_eq!((none.as_str(), killed.as_str()), ("0", "1"));
+}
+
 #[test]
 fn layers_are_unpacked_once() {
     let sandbox = sandbox();
