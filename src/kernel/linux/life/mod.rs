@@ -8,7 +8,9 @@
 //!   there, and answers refused calls. It does not say whether the call worked. It
 //!   costs about ten microseconds, so the filter looks at flags first and leaves
 //!   out the open that can only make a file, and what works on an open descriptor:
-//!   GNU tar asks nothing for a file.
+//!   GNU tar asks nothing for a file. Whoever asks waits, so nothing is done then that
+//!   can be done later: before a call that only adds something, what came until then
+//!   is noted, and looked at when nobody waits for it.
 //! - **fanotify** on the file system of the writable layer comes *after* a name has
 //!   changed, with the thread; it costs the process next to nothing. What is told
 //!   of a file is what stands in the layer then, never what was expected.
