@@ -155,7 +155,7 @@ fn modelled(
                 media_type: l.media_type.clone(),
                 size: l.size,
                 file: content.blob(&l.blob)?.to_string_lossy().into_owned(),
-                foreign: false,
+                foreign: LayerKind::of(&l.media_type) == LayerKind::Foreign,
             })
         };
         let outgoing = image::Outgoing {

@@ -159,6 +159,19 @@ impl Client {
         }
     }
 
+    /// Sends a call to an address that is no registry's, without any credential.
+    ///
+    /// # Errors
+    /// When there is no answer, or the answers were 429 and 5xx to the end.
+    pub(super) fn fetch(
+        &self,
+        url: &Url,
+        endpoint: &Endpoint,
+        call: &Call<'_>,
+    ) -> Result<Answer, RegistryError> {
+        self.follow(&url.origin, endpoint, url, call, None)
+    }
+
     /// Follows redirects. The credentials stay with their origin.
     fn follow(
         &self,

@@ -3,6 +3,7 @@
 
 mod bars;
 mod fake;
+mod foreign;
 mod hostile;
 pub mod images;
 mod killed;
