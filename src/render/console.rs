@@ -384,9 +384,9 @@ impl<W: Write> Console<W> {
         rows
     }
 
-    fn undone(&mut self, step: &StepId, failure: Option<&Failure>) -> Vec<Row> {
+    fn undone(&mut self, step: &StepId, failure: Option<&Failure>, kept: bool) -> Vec<Row> {
         let Some(current) = self.current.take() else { return vec![] };
-        if self.options.level == Level::Story && current.calls.is_empty() && failure.is_none() {
+        if self.options.level == Level::Story && current.calls.is_empty() && failure.is_none() && !kept {
             self.quiet += 1;
             return vec![];
         }
@@ -400,7 +400,9 @@ impl<W: Write> Console<W> {
             Some(failure) => rows.extend(self.failure("label_undoing", "story_not_undone", step, failure)),
             None => {
                 let known = Known { slots: &self.slots };
-                let mut line = self.narrator.undone(&current.step.op, known);
+                let op = &current.step.op;
+                let mut line =
+                    if kept { self.narrator.kept(op, known) } else { self.narrator.undone(op, known) };
                 line.push(Span::new(Label::Dim, format!("  {step}")));
                 rows.push(self.noted("label_undoing", line));
             }
@@ -446,7 +448,7 @@ impl<W: Write> EventSink for Console<W> {
             }
             Body::Failed { step, failure } => self.failed(step, failure),
             Body::Undoing { step, op } => self.undoing(step, op),
-            Body::Undone { step, failure } => self.undone(step, failure.as_ref()),
+            Body::Undone { step, failure, kept } => self.undone(step, failure.as_ref(), *kept),
             Body::Life { life } => {
                 let row = self.noted("label_life", self.narrator.life(life));
                 self.started |= matches!(life, Life::Started { .. });

@@ -275,3 +275,28 @@ fn a_large_window_takes_its_memory_once() {
     assert!(ran.err.contains("its window of 128 MiB is larger than 32 MiB"), "{}", ran.err);
     assert_eq!(content(&sandbox.store()), BTreeSet::new());
 }
+
+/// Layers that are ready before the step of one that fails go too.
+#[test]
+#[ignore = "root"]
+fn a_load_that_fails_by_itself_leaves_nothing() {
+    use crate::registry::images::{Parts, architecture, noise, tar_of};
+    let sandbox = Sandbox::root();
+    let tars: Vec<Vec<u8>> = (0..6).map(|n| tar_of(&[("f", &noise(200_000, n))])).collect();
+    let mut parts = Parts::new(&tars, architecture());
+    // A layer that is as long as it should be, and something else.
+    let middle = &mut parts.layers[2];
+    let at = middle.len() / 2;
+    middle[at] ^= 0x40;
+    let good = Parts::new(&tars, architecture());
+    let archive = good.archive("docker.io/library/bad:1");
+    let place = archive.windows(64).position(|w| *w == good.layers[2][..64]).unwrap();
+    let mut bytes = archive;
+    bytes[place..place + parts.layers[2].len()].copy_from_slice(&parts.layers[2]);
+    let path = sandbox.path("bad.tar");
+    fs::write(&path, bytes).unwrap();
+    for _ in 0..5 {
+        sandbox.glassbox(&["load", "-i", path.to_str().unwrap()]).expect(1);
+        assert_eq!(content(&sandbox.store()), BTreeSet::new());
+    }
+}

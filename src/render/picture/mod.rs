@@ -93,7 +93,8 @@ impl Picture {
                     self.done(&op, &facts, changed);
                 }
             }
-            Body::Undone { step, failure } => {
+            Body::Undone { step, kept: true, .. } => self.progress.kept(step),
+            Body::Undone { step, failure, .. } => {
                 let view = self.progress.undone(step, failure.as_ref());
                 if let Some(view) = view.filter(|_| failure.is_none()) {
                     let op = view.step.op.clone();

@@ -6,6 +6,7 @@ mod fake;
 mod foreign;
 mod hostile;
 pub mod images;
+mod kept;
 mod killed;
 mod login;
 mod real;
