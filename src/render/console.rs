@@ -13,7 +13,7 @@ use super::paint::Paint;
 use super::{lines, step};
 use crate::kernel::{Failure, KernelName, Slots};
 use crate::narrate::{Known, Label, Lang, Line, Narrator, Span, plain, quote};
-use crate::plan::{Actor, Op, Phase, Step, StepId};
+use crate::plan::{Actor, Op, Phase, Plan, Step, StepId};
 use crate::trace::{Body, Call, Event, EventSink, Life, Value, When};
 
 /// How much is told. Each level includes the ones before it.
@@ -366,6 +366,15 @@ impl<W: Write> Console<W> {
         rows
     }
 
+    fn planned(&mut self, plan: &Plan) {
+        for step in &plan.steps {
+            if !self.phases.contains(&step.phase) {
+                self.phases.push(step.phase);
+            }
+        }
+        self.runs |= plan.steps.iter().any(|s| matches!(s.op, Op::Exec { .. }));
+    }
+
     fn undoing(&mut self, step: &StepId, op: &Op) -> Vec<Row> {
         let mut rows = self.release();
         if !self.rolling_back {
@@ -415,15 +424,12 @@ impl<W: Write> EventSink for Console<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         let rows = match &event.body {
             Body::Begin { kernel, release, command, plan, .. } => {
-                for step in &plan.steps {
-                    if !self.phases.contains(&step.phase) {
-                        self.phases.push(step.phase);
-                    }
-                }
-                self.runs = plan.steps.iter().any(|s| matches!(s.op, Op::Exec { .. }));
+                self.runs = false;
+                self.planned(plan);
                 self.begin(*kernel, release, command)
             }
             Body::Planned { plan, .. } => {
+                self.planned(plan);
                 let mut rows = self.release();
                 let line = self.narrator.say("story_planned", &[("count", plan.steps.len().into())]);
                 rows.extend([Row::Blank, Row::Flush(line)]);

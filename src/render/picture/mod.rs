@@ -84,7 +84,10 @@ impl Picture {
                 self.container.clone_from(&plan.container);
                 self.progress.planned(plan);
             }
-            Body::Planned { plan, .. } => self.progress.planned(plan),
+            Body::Planned { plan, .. } => {
+                self.container.clone_from(&plan.container);
+                self.progress.planned(plan);
+            }
             Body::Done { step, filled, .. } => {
                 self.slots.extend(filled.iter().map(|(slot, value)| (*slot, value.clone())));
                 if let Some(view) = self.progress.done(step, &event.body) {
