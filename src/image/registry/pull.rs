@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::sync::{Mutex, PoisonError};
 
 use oci_spec::image::{Descriptor, ImageConfiguration};
 
@@ -110,6 +111,8 @@ pub struct Source {
     repository: Repository,
     /// Where else a layer is, by its digest, that its owner keeps from registries.
     elsewhere: BTreeMap<String, Vec<String>>,
+    /// The addresses that had one.
+    came_from: Mutex<BTreeMap<String, String>>,
 }
 
 impl Source {
@@ -119,7 +122,7 @@ impl Source {
             manifest.layers.iter().filter(|l| LayerKind::of(l.media_type().as_ref()) == LayerKind::Foreign);
         let elsewhere =
             foreign.map(|l| (l.digest().to_string(), l.urls().clone().unwrap_or_default())).collect();
-        Source { repository, elsewhere }
+        Source { repository, elsewhere, came_from: Mutex::default() }
     }
 }
 
@@ -134,11 +137,19 @@ impl BlobSource for Source {
         let mut last = refused;
         for address in self.elsewhere.get(&blob.digest).into_iter().flatten() {
             match self.repository.blob_at(address, &blob, offset) {
-                Ok(stream) => return Ok(stream),
+                Ok(stream) => {
+                    let mut came_from = self.came_from.lock().unwrap_or_else(PoisonError::into_inner);
+                    came_from.insert(blob.digest, address.clone());
+                    return Ok(stream);
+                }
                 Err(error) => last = error,
             }
         }
         Err(last.into())
+    }
+
+    fn came_from(&self, blob: &str) -> Option<String> {
+        self.came_from.lock().unwrap_or_else(PoisonError::into_inner).get(blob).cloned()
     }
 
     fn resumable(&self) -> bool {

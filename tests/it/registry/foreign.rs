@@ -57,9 +57,10 @@ fn a_foreign_layer_comes_from_its_own_address() {
         let store = format!("there-{n}");
         let mut command = sandbox.inside(crate::support::GLASSBOX);
         command.arg("--root").arg(sandbox.path(&store)).arg("--run-root").arg(sandbox.path("run"));
-        command.env("DOCKER_CONFIG", &docker).args(["pull", &name]);
+        command.env("DOCKER_CONFIG", &docker).args(["--lang", "en", "pull", "--trace=full", &name]);
         let ran: crate::support::Ran = command.output().unwrap().into();
-        ran.expect(0);
+        let told = ran.expect(0).err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains(&format!("fetched from: http://{}/layer [HTTP]", owner.host)), "{told}");
         assert_eq!(unpacked(&sandbox, &store, "etc/name").as_deref(), Some(&b"glass\n"[..]));
         let blob = format!("GET /v2/app/blobs/{}", digest(&plain.layers[0]));
         assert!(fake.asked.lock().unwrap().contains(&blob), "the registry is asked first");
