@@ -32,11 +32,6 @@ pub struct ActionArgs {
 }
 
 impl ActionArgs {
-    /// Watched so.
-    pub fn of(trace: TraceArgs) -> Self {
-        ActionArgs { trace, ..ActionArgs::default() }
-    }
-
     /// Opens the listeners.
     pub fn watching(&self, context: &Context) -> Result<Watching, CliError> {
         let fault = Fault::parse(self.fail.as_deref(), self.kill_at.as_deref())?;

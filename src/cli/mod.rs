@@ -19,6 +19,7 @@ mod image_prune;
 mod images;
 mod import;
 mod inspect;
+mod joined;
 mod launch;
 mod layers;
 mod learn;

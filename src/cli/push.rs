@@ -78,7 +78,16 @@ pub fn run(context: &Context, args: &PushArgs) -> Result<u8, CliError> {
     // Bars and a story on one screen would write over each other.
     let rows = if quiet || watching.watch() != Watch::Off { Place::Nowhere } else { Place::Stdout };
     let id = action::id(context)?;
-    let way = Way { id: &id, store: &store, repository: &repository, rows, quiet, shown: RefCell::default() };
+    let way = Way {
+        id: &id,
+        store: &store,
+        repository: &repository,
+        rows,
+        quiet,
+        shown: RefCell::default(),
+        // A screen that is stepped on is not written over.
+        later: watching.stops().then(RefCell::default),
+    };
     let mut plans: Vec<Later<'_>> = Vec::new();
     for (n, one) in images.iter().enumerate() {
         let before = n.checked_sub(1).map(|n| &images[n]);
@@ -100,9 +109,13 @@ pub fn run(context: &Context, args: &PushArgs) -> Result<u8, CliError> {
         plans.iter_mut().map(|n| &mut **n as Next<'_, LinuxKernel>).collect();
     let outcome = action::carry_out(context, watching, &mut kernel, first, &mut next);
     way.end_rows();
+    if let Some(later) = &way.later {
+        output::print(&later.take())?;
+    }
     let outcome = outcome?;
     if outcome.failed.is_none() {
-        way.ended(images.last(), &mut kernel)?;
+        let told = way.told(images.last(), &mut kernel);
+        output::print(&told.unwrap_or_default())?;
     }
     Ok(outcome.status)
 }
@@ -155,7 +168,7 @@ fn modelled(
                 media_type: l.media_type.clone(),
                 size: l.size,
                 file: content.blob(&l.blob)?.to_string_lossy().into_owned(),
-                foreign: false,
+                foreign: LayerKind::of(&l.media_type) == LayerKind::Foreign,
             })
         };
         let outgoing = image::Outgoing {
@@ -201,6 +214,8 @@ struct Way<'a> {
     rows: Place,
     quiet: bool,
     shown: RefCell<Option<Arc<Shown>>>,
+    /// What is told when all is over.
+    later: Option<RefCell<String>>,
 }
 
 impl Way<'_> {
@@ -268,16 +283,24 @@ impl Way<'_> {
 
     /// The registry has the image.
     fn ended(&self, image: Option<&(Reference, Image)>, kernel: &mut LinuxKernel) -> Result<(), Failure> {
-        let Some((reference, _)) = image else { return Ok(()) };
+        let Some(told) = self.told(image, kernel) else { return Ok(()) };
+        if let Some(later) = &self.later {
+            later.borrow_mut().push_str(&told);
+            return Ok(());
+        }
+        output::print(&told).map_err(|e| Failure::new(format!("tell what is pushed: {}", e.message), None))
+    }
+
+    /// What is said of an image that the registry has.
+    fn told(&self, image: Option<&(Reference, Image)>, kernel: &mut LinuxKernel) -> Option<String> {
+        let (reference, _) = image?;
         self.end_rows();
-        let pushed = kernel.images().asking.as_ref().and_then(|a| a.sending.push.as_ref());
-        let Some(pushed) = pushed.map(Push::manifest) else { return Ok(()) };
+        let pushed = kernel.images().asking.as_ref()?.sending.push.as_ref()?.manifest();
         let tag = reference.tag().unwrap_or(DEFAULT_TAG);
-        output::print(&match self.quiet {
+        Some(match self.quiet {
             true => format!("{reference}\n"),
             false => format!("{tag}: digest: {} size: {}\n", pushed.digest, pushed.size),
         })
-        .map_err(|e| Failure::new(format!("tell what is pushed: {}", e.message), None))
     }
 }
 

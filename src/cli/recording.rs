@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::error::{CliError, io as io_error};
+use super::joined::Joined;
 use super::output;
 use crate::narrate::Lang;
 use crate::render::export::{self, ExportError, Format};
@@ -95,6 +96,8 @@ pub enum Recorder {
     Lines(RecordingWriter<Box<dyn Write>>),
     /// All at the end: a killed command leaves nothing.
     Whole(Whole),
+    /// One part of a recording of several.
+    Part(Joined),
 }
 
 impl Recorder {
@@ -136,6 +139,7 @@ impl EventSink for Recorder {
         match self {
             Recorder::Lines(writer) => writer.event(event),
             Recorder::Whole(whole) => whole.event(event),
+            Recorder::Part(part) => part.event(event),
         }
     }
 
@@ -143,6 +147,7 @@ impl EventSink for Recorder {
         match self {
             Recorder::Lines(writer) => writer.take(event),
             Recorder::Whole(whole) => whole.take(event),
+            Recorder::Part(part) => part.take(event),
         }
     }
 
@@ -150,6 +155,7 @@ impl EventSink for Recorder {
         match self {
             Recorder::Lines(writer) => writer.idle(),
             Recorder::Whole(whole) => whole.idle(),
+            Recorder::Part(part) => part.idle(),
         }
     }
 
@@ -157,6 +163,7 @@ impl EventSink for Recorder {
         match self {
             Recorder::Lines(writer) => writer.relayed(event),
             Recorder::Whole(whole) => whole.relayed(event),
+            Recorder::Part(part) => part.relayed(event),
         }
     }
 }

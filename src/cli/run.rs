@@ -33,7 +33,7 @@ pub struct RunArgs {
 pub fn run(context: &Context, args: RunArgs) -> Result<u8, CliError> {
     let request = args.container.request()?;
     let fault = fault::Fault::parse(args.fail.as_deref(), args.kill_at.as_deref())?;
-    let watching = || Watching::new(context, &args.trace, request.tty, fault);
+    let watching = |recording| Watching::joined(context, &args.trace, request.tty, fault, recording);
     if !context.model {
         launch::allowed()?;
     }
@@ -41,11 +41,11 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, CliError> {
     let found = pull::ensure(context, &args.container.image, args.pull, &args.from, &args.trace);
     let ended = match found.map_err(|e| e.status(125))? {
         pull::Found::Failed(_told) => return Ok(125),
-        pull::Found::Here(image, _) if context.model => {
-            model::run(context, &args.container, &request, &image, watching()?)
+        pull::Found::Here(image, _, recording) if context.model => {
+            model::run(context, &args.container, &request, &image, watching(recording)?)
         }
-        pull::Found::Here(image, pin) => {
-            launch::run(context, &args.container, &request, *image, pin, watching()?)
+        pull::Found::Here(image, pin, recording) => {
+            launch::run(context, &args.container, &request, *image, pin, watching(recording)?)
         }
     }
     .map_err(|e| if e.status == 1 { e.status(125) } else { e })?;

@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::worker::Worker;
 use super::{setup, single};
 use crate::image::index::Content;
-use crate::image::save::Chosen;
+use crate::image::save::{Chosen, Format};
 use crate::image::{ImageError, Reference};
 use crate::kernel::linux::images;
 use crate::plan::image::ImageOp;
@@ -23,7 +23,7 @@ pub struct SaveArgs {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Form of the archive
-    #[arg(long, value_name = "FORMAT", default_value = "docker-archive")]
+    #[arg(long, value_name = "FORMAT", default_value = "docker")]
     format: ArchiveFormat,
     /// Names or ids; a name without a tag means all its tags
     #[arg(required = true, value_name = "IMAGE")]
@@ -34,7 +34,9 @@ pub struct SaveArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ArchiveFormat {
-    /// What docker load and podman load take.
+    /// What docker save writes since version 25: an OCI image layout with a manifest.json beside it.
+    Docker,
+    /// What it wrote until then, and every docker and podman loads: the layers are plain tars.
     DockerArchive,
     /// A tar of an OCI image layout.
     OciArchive,
@@ -57,15 +59,16 @@ pub fn run(context: &Context, args: &SaveArgs) -> Result<u8, CliError> {
             }
         }
     }
-    let shape = match args.format {
-        ArchiveFormat::DockerArchive => "docker-archive",
-        ArchiveFormat::OciArchive => "oci-archive",
+    let format = match args.format {
+        ArchiveFormat::Docker => Format::Docker,
+        ArchiveFormat::DockerArchive => Format::DockerArchive,
+        ArchiveFormat::OciArchive => Format::Oci,
     };
     let op = ImageOp::SaveImages {
         images: chosen.iter().map(|c| c.image.id.clone()).collect(),
         names: chosen.iter().flat_map(|c| &c.references).map(ToString::to_string).collect(),
         path: path(args.output.as_deref()),
-        shape: shape.to_owned(),
+        shape: format.name().to_owned(),
     };
     let steps = vec![("save-images".to_owned(), op)];
     let to = path(args.output.as_deref());

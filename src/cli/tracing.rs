@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use super::context::Context;
 use super::error::CliError;
 use super::fault::Fault;
+use super::joined::Joined;
 use super::recording::{RecordArgs, Recorder};
 use super::step::Stepper;
 use super::stepper::{Live, Screen};
@@ -32,9 +33,10 @@ pub struct TraceArgs {
 }
 
 impl TraceArgs {
-    /// The same without a recording: for what is told before the run that it is of.
-    pub fn unrecorded(&self) -> TraceArgs {
-        TraceArgs { record: RecordArgs::default(), ..self.clone() }
+    /// Opens the trace file that was asked for.
+    pub fn recorder(&self, context: &Context) -> Result<Option<Recorder>, CliError> {
+        let told = self.trace.is_some() || self.step.is_some();
+        Recorder::open(context.lang, &self.record, !told && self.record.in_a_file())
     }
 
     /// Somebody looks on, or it is recorded.
@@ -119,6 +121,17 @@ impl Watching {
         tty: bool,
         fault: Option<Fault>,
     ) -> Result<Self, CliError> {
+        Self::joined(context, args, tty, fault, None)
+    }
+
+    /// The same, where a recording may have been opened before.
+    pub fn joined(
+        context: &Context,
+        args: &TraceArgs,
+        tty: bool,
+        fault: Option<Fault>,
+        recording: Option<Joined>,
+    ) -> Result<Self, CliError> {
         let full = args.step.map(StepMode::is_full).transpose()?;
         let live = (full == Some(true)).then(|| Live::new(context));
         let level = args.trace.or(args.step.map(|_| TraceLevel::Story)).or_else(|| {
@@ -129,7 +142,10 @@ impl Watching {
         });
         // Nobody looks on or stops between two steps: only the record has to be right.
         let unattended = level.is_none() && fault.is_none() && args.record.in_a_file();
-        let file = Recorder::open(context.lang, &args.record, unattended)?;
+        let file = match recording {
+            Some(joined) => Some(Recorder::Part(joined)),
+            None => Recorder::open(context.lang, &args.record, unattended)?,
+        };
         // A story counts what a record, or a longer one, has one by one.
         let each_call = file.is_some() || live.is_some() || level.is_some_and(|l| l != TraceLevel::Story);
         // The full-screen stepper tells the story itself.

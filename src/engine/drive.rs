@@ -160,17 +160,18 @@ pub fn rollback(
     let mut left = Vec::new();
     for step in steps.iter().rev().filter(|s| leaves_something(&s.op)) {
         emitter.emit(|| Body::Undoing { step: step.id.clone(), op: step.op.clone() });
-        let failure = match kernel.undo(&step.op, slots) {
+        let (failure, kept) = match kernel.undo(&step.op, slots) {
             Ok(applied) => {
+                let kept = applied.unchanged;
                 tell(emitter, &step.id, applied);
-                None
+                (None, kept)
             }
             Err(failed) => {
                 tell(emitter, &step.id, failed.applied);
-                Some(failed.failure)
+                (Some(failed.failure), false)
             }
         };
-        emitter.emit(|| Body::Undone { step: step.id.clone(), failure: failure.clone() });
+        emitter.emit(|| Body::Undone { step: step.id.clone(), failure: failure.clone(), kept });
         if let Some(failure) = failure {
             left.push((step.id.clone(), failure));
         }

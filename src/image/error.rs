@@ -6,6 +6,10 @@ use crate::image::manifest::ManifestError;
 use crate::image::reference::ReferenceError;
 use crate::kernel::{Errno, Failure};
 
+/// What reading a blob from its source is called in [`ImageError::Io`].
+#[cfg(feature = "linux")]
+pub(crate) const READ_BLOB: &str = "read blob";
+
 /// An error of this room. Each reads as a fragment after "failed to …".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
@@ -206,6 +210,17 @@ impl ImageError {
     /// From an error of a file operation.
     pub fn io(what: &'static str, path: impl AsRef<Path>, errno: impl Into<Errno>) -> Self {
         ImageError::Io { what, path: path.as_ref().to_owned(), errno: errno.into() }
+    }
+
+    /// The way to where the content is failed, and may work another time: what came
+    /// before is as good as it was.
+    #[cfg(feature = "linux")]
+    pub fn is_of_the_way(&self) -> bool {
+        match self {
+            ImageError::Registry(error) => error.is_of_the_way(),
+            ImageError::Fetch { .. } | ImageError::Io { what: READ_BLOB, .. } => true,
+            _ => false,
+        }
     }
 
     /// What to do next, where there is something to do.

@@ -62,7 +62,8 @@ pub struct Applied {
     /// Time from start to end in the actor, microseconds; 0 when not watched.
     #[serde(default)]
     pub micros: u64,
-    /// The step found its work done already (a layer, a bridge) and changed nothing.
+    /// The step found its work done already (a layer, a bridge) and changed nothing;
+    /// of an undo, that it left what the step did, because it is whole and of use.
     #[serde(default)]
     pub unchanged: bool,
     /// What else was read and called, where it came as JSON and was not taken apart.

@@ -69,11 +69,15 @@ pub(super) fn commands(op: &ImageOp) -> Vec<String> {
         ImageOp::TagImage { index, .. } | ImageOp::RemoveImage { index, .. } => {
             vec![format!("jq '.manifests[] | {{digest, name: .annotations}}' {}", quote(index))]
         }
-        ImageOp::SaveImages { names, path, shape, .. } => names
-            .iter()
-            .map(|name| format!("skopeo copy oci:.:{name} {shape}:{}:{name}", quote(path)))
-            .chain([format!("tar -tvf {}", quote(path))])
-            .collect(),
+        ImageOp::SaveImages { names, path, shape, .. } => {
+            // Docker's newer form is an OCI layout, and a file more.
+            let shape = if shape == "docker-archive" { "docker-archive" } else { "oci-archive" };
+            names
+                .iter()
+                .map(|name| format!("skopeo copy oci:.:{name} {shape}:{}:{name}", quote(path)))
+                .chain([format!("tar -tvf {}", quote(path))])
+                .collect()
+        }
         ImageOp::ExportTree { layers, path, .. } => vec![
             format!("mount -t overlay overlay -o lowerdir={} /mnt", quote(&layers.join(":"))),
             format!("tar --numeric-owner --xattrs -c -C /mnt -f {} .", quote(path)),

@@ -79,7 +79,7 @@ pub(super) fn next_image(op: &ImageOp) -> Option<ImageOp> {
             images: vec![digest('a')],
             names: vec![s("docker.io/library/app:1")],
             path: path(),
-            shape: s("docker-archive"),
+            shape: s("docker"),
         },
         ImageOp::SaveImages { .. } => ImageOp::ExportTree {
             container: s(CONTAINER),
@@ -179,6 +179,12 @@ pub(super) fn image_edges() -> Vec<Op> {
             names: vec![],
             path: stdin(),
             shape: s("oci-archive"),
+        },
+        ImageOp::SaveImages {
+            images: vec![digest('a')],
+            names: vec![s("docker.io/library/app:1")],
+            path: s("/srv/app.tar"),
+            shape: s("docker-archive"),
         },
         ImageOp::ExportTree { container: s(CONTAINER), layers: vec![], path: stdin() },
         ImageOp::ReadManifest {

@@ -149,6 +149,11 @@ impl Narrator {
         self.of_op(op, "undone", known).unwrap_or_else(|| self.nothing("undone_nothing", op, known))
     }
 
+    /// That it was to be taken back, and stays.
+    pub fn kept(&self, op: &Op, known: Known<'_>) -> Line {
+        self.of_op(op, "kept", known).unwrap_or_else(|| self.nothing("undone_nothing", op, known))
+    }
+
     fn nothing(&self, message: &str, op: &Op, known: Known<'_>) -> Line {
         let inner = text::plain(&self.title(op, known));
         self.say(message, &[("inner", inner.into())])

@@ -53,7 +53,7 @@ fn every_op_is_told_in_both_languages() {
                 whole(&narrator, op, "title", &slots);
                 whole(&narrator, op, "why", &slots);
                 assert_ne!(about, did, "{}", op.name());
-                for optional in ["found", "undoing", "undone", "hand"] {
+                for optional in ["found", "undoing", "undone", "kept", "hand"] {
                     if narrator.try_op(op, optional, Known { slots: &slots }).is_some() {
                         let text = whole(&narrator, op, optional, &slots);
                         assert_ne!(text, did);
@@ -177,6 +177,9 @@ fn all_texts() {
             add("why", narrator.why(&op, known));
             add("undoing", narrator.undoing(&op, known));
             add("undone", narrator.undone(&op, known));
+            if let Some((kept, _)) = narrator.try_op(&op, "kept", known) {
+                add("kept", kept);
+            }
             if let Some(note) = narrator.by_hand(&op, known).note {
                 add("note", note);
             }

@@ -13,7 +13,7 @@ use super::paint::Paint;
 use super::{lines, step};
 use crate::kernel::{Failure, KernelName, Slots};
 use crate::narrate::{Known, Label, Lang, Line, Narrator, Span, plain, quote};
-use crate::plan::{Actor, Op, Phase, Step, StepId};
+use crate::plan::{Actor, Op, Phase, Plan, Step, StepId};
 use crate::trace::{Body, Call, Event, EventSink, Life, Value, When};
 
 /// How much is told. Each level includes the ones before it.
@@ -366,6 +366,15 @@ impl<W: Write> Console<W> {
         rows
     }
 
+    fn planned(&mut self, plan: &Plan) {
+        for step in &plan.steps {
+            if !self.phases.contains(&step.phase) {
+                self.phases.push(step.phase);
+            }
+        }
+        self.runs |= plan.steps.iter().any(|s| matches!(s.op, Op::Exec { .. }));
+    }
+
     fn undoing(&mut self, step: &StepId, op: &Op) -> Vec<Row> {
         let mut rows = self.release();
         if !self.rolling_back {
@@ -384,9 +393,9 @@ impl<W: Write> Console<W> {
         rows
     }
 
-    fn undone(&mut self, step: &StepId, failure: Option<&Failure>) -> Vec<Row> {
+    fn undone(&mut self, step: &StepId, failure: Option<&Failure>, kept: bool) -> Vec<Row> {
         let Some(current) = self.current.take() else { return vec![] };
-        if self.options.level == Level::Story && current.calls.is_empty() && failure.is_none() {
+        if self.options.level == Level::Story && current.calls.is_empty() && failure.is_none() && !kept {
             self.quiet += 1;
             return vec![];
         }
@@ -400,7 +409,9 @@ impl<W: Write> Console<W> {
             Some(failure) => rows.extend(self.failure("label_undoing", "story_not_undone", step, failure)),
             None => {
                 let known = Known { slots: &self.slots };
-                let mut line = self.narrator.undone(&current.step.op, known);
+                let op = &current.step.op;
+                let mut line =
+                    if kept { self.narrator.kept(op, known) } else { self.narrator.undone(op, known) };
                 line.push(Span::new(Label::Dim, format!("  {step}")));
                 rows.push(self.noted("label_undoing", line));
             }
@@ -413,15 +424,12 @@ impl<W: Write> EventSink for Console<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         let rows = match &event.body {
             Body::Begin { kernel, release, command, plan, .. } => {
-                for step in &plan.steps {
-                    if !self.phases.contains(&step.phase) {
-                        self.phases.push(step.phase);
-                    }
-                }
-                self.runs = plan.steps.iter().any(|s| matches!(s.op, Op::Exec { .. }));
+                self.runs = false;
+                self.planned(plan);
                 self.begin(*kernel, release, command)
             }
             Body::Planned { plan, .. } => {
+                self.planned(plan);
                 let mut rows = self.release();
                 let line = self.narrator.say("story_planned", &[("count", plan.steps.len().into())]);
                 rows.extend([Row::Blank, Row::Flush(line)]);
@@ -446,7 +454,7 @@ impl<W: Write> EventSink for Console<W> {
             }
             Body::Failed { step, failure } => self.failed(step, failure),
             Body::Undoing { step, op } => self.undoing(step, op),
-            Body::Undone { step, failure } => self.undone(step, failure.as_ref()),
+            Body::Undone { step, failure, kept } => self.undone(step, failure.as_ref(), *kept),
             Body::Life { life } => {
                 let row = self.noted("label_life", self.narrator.life(life));
                 self.started |= matches!(life, Life::Started { .. });

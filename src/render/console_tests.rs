@@ -259,7 +259,7 @@ impl Tape {
             }
             let failure = matches!(step.op, Op::CreateBridge { .. })
                 .then(|| Failure::new("remove link glass0", Some(Errno::EBUSY)));
-            tape.push(Body::Undone { step: id, failure });
+            tape.push(Body::Undone { step: id, failure, kept: false });
         }
         tape.push(Body::End { status: 125 });
         tape.events

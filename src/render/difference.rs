@@ -115,6 +115,7 @@ fn outcome_line(outcome: Option<&Outcome>, changed: &Changed, narrator: &Narrato
         }
         Some(Outcome::Failed(failure) | Outcome::NotUndone(failure)) => bad(failure),
         Some(Outcome::Undone) => narrator.undone(op, Known { slots: &slots }),
+        Some(Outcome::Kept) => narrator.kept(op, Known { slots: &slots }),
     }
 }
 

@@ -45,7 +45,7 @@ fn undoing(name: &str) -> Body {
 }
 
 fn undone(name: &str) -> Body {
-    Body::Undone { step: id(name), failure: None }
+    Body::Undone { step: id(name), failure: None, kept: false }
 }
 
 const END: Body = Body::End { status: 0 };

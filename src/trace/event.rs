@@ -118,6 +118,9 @@ pub enum Body {
         /// Why it could not be.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<Failure>,
+        /// What it did was left as it is, because it is whole and of use.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        kept: bool,
     },
     /// Something happened inside the container, or is held before it happens.
     Life {

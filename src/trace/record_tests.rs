@@ -28,7 +28,7 @@ fn bodies() -> Vec<Body> {
         Body::About { step: step("union.a"), phase: Phase::Union, actor: Actor::Runtime, op: op.clone() },
         Body::Failed { step: step("union.a"), failure: Failure::new("make directory /x", None) },
         Body::Undoing { step: step("union.a"), op },
-        Body::Undone { step: step("union.a"), failure: None },
+        Body::Undone { step: step("union.a"), failure: None, kept: false },
         Body::End { status: 125 },
     ]
 }

@@ -67,6 +67,16 @@ impl<'a> Relayed<'a> {
         Relayed { seq, at, event, step, when, facts, call }
     }
 
+    /// The same with another number, and so much later.
+    pub fn moved(self, seq: u64, later: u64) -> Self {
+        Relayed { seq, at: self.at.saturating_add(later), ..self }
+    }
+
+    /// Microseconds since the first event.
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
     /// Takes it apart.
     pub fn event(&self) -> io::Result<Event> {
         let step = self.step.clone();

@@ -123,6 +123,8 @@ pub enum Outcome {
     Failed(Failure),
     /// It was taken back.
     Undone,
+    /// It was to be taken back, and left as it is: it is whole and of use.
+    Kept,
     /// It could not be taken back.
     NotUndone(Failure),
 }
@@ -264,6 +266,7 @@ impl Teller {
                 }
                 self.end(event, Outcome::Failed(failure.clone()));
             }
+            Body::Undone { failure: None, kept: true, .. } => self.end(event, Outcome::Kept),
             Body::Undone { failure: None, .. } => self.end(event, Outcome::Undone),
             Body::Undone { failure: Some(failure), .. } => {
                 self.end(event, Outcome::NotUndone(failure.clone()));

@@ -37,7 +37,7 @@ fn an_image_without_layers() {
     assert_eq!(env, "[\"A=b\"]\n");
     sandbox.glassbox(&["history", "empty:1"]).expect(0);
     let again = sandbox.path("again.tar");
-    for format in ["docker-archive", "oci-archive"] {
+    for format in ["docker", "docker-archive", "oci-archive"] {
         let args = ["save", "--format", format, "-o", again.to_str().unwrap(), "empty:1"];
         sandbox.glassbox(&args).expect(0);
         sandbox.glassbox(&["rmi", "empty:1"]).expect(0);

@@ -211,3 +211,97 @@ fn both_kernels_tell_the_same_load() {
     assert!(real.iter().any(|l| l.contains("etc/.wh.motd=character device 0:0")), "{real:#?}");
     assert!(real.iter().any(|l| l.contains(".wh..wh..opq=trusted.overlay.opaque=y")), "{real:#?}");
 }
+
+/// A docker-archive of one layer: a tar with a file of these bytes, as zstd with a
+/// window of `1 << log` bytes.
+fn zstd_archive(sandbox: &Sandbox, bytes: &[u8], log: u32) -> PathBuf {
+    use crate::registry::images::{architecture, digest, tar_of};
+    let tar = tar_of(&[("large", bytes)]);
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.set_parameter(zstd::zstd_safe::CParameter::WindowLog(log)).unwrap();
+    std::io::Write::write_all(&mut encoder, &tar).unwrap();
+    let layer = encoder.finish().unwrap();
+    let config = serde_json::json!({
+        "architecture": architecture(), "os": "linux", "config": {},
+        "rootfs": { "type": "layers", "diff_ids": [digest(&tar)] },
+    });
+    let manifest =
+        serde_json::json!([{ "Config": "c.json", "RepoTags": ["large:1"], "Layers": ["layer.tar"] }]);
+    let (config, manifest) = (config.to_string(), manifest.to_string());
+    let files =
+        [("c.json", config.as_bytes()), ("layer.tar", &layer[..]), ("manifest.json", manifest.as_bytes())];
+    let path = sandbox.path(&format!("zstd-{log}.tar"));
+    fs::write(&path, tar_of(&files)).unwrap();
+    path
+}
+
+/// The most memory that a load had, KiB. This process may be kept from looking while
+/// one of them is at its largest.
+fn peak(sandbox: &Sandbox, archive: &Path) -> u64 {
+    (0..3).map(|n| peak_of_one(sandbox, archive, n)).max().unwrap_or(0)
+}
+
+/// The same of one load, looked at until it ends.
+fn peak_of_one(sandbox: &Sandbox, archive: &Path, n: u32) -> u64 {
+    let store = archive.with_extension(format!("store-{n}"));
+    let mut command = sandbox.inside(crate::support::GLASSBOX);
+    command.arg("--root").arg(&store).arg("--run-root").arg(archive.with_extension("run"));
+    let mut child = command.args(["load", "-q", "-i"]).arg(archive).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    let ended = loop {
+        let seen = fs::read_to_string(&status).unwrap_or_default();
+        let line = seen.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+        let now = line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        most = most.max(now.unwrap_or(0));
+        if let Some(ended) = child.try_wait().unwrap() {
+            break ended;
+        }
+        std::thread::yield_now();
+    };
+    assert!(ended.success());
+    most
+}
+
+/// The window is what a zstd layer takes, and it is taken once. A debug build is
+/// itself as large as that: the same layer with a small window is the measure.
+#[test]
+#[ignore = "root"]
+fn a_large_window_takes_its_memory_once() {
+    let sandbox = Sandbox::root();
+    let part = crate::registry::images::noise(1 << 20, 11);
+    let bytes = part.repeat(80);
+    let small = peak(&sandbox, &zstd_archive(&sandbox, &bytes, 20));
+    let large = peak(&sandbox, &zstd_archive(&sandbox, &bytes, 25));
+    let more = large.saturating_sub(small) / 1024;
+    assert!((24..=40).contains(&more), "{more} MiB more for a window of 32 MiB: {small} and {large} KiB");
+    let refused = zstd_archive(&sandbox, &bytes, 27);
+    let ran = sandbox.glassbox(&["load", "-i", refused.to_str().unwrap()]).expect(1);
+    assert!(ran.err.contains("its window of 128 MiB is larger than 32 MiB"), "{}", ran.err);
+    assert_eq!(content(&sandbox.store()), BTreeSet::new());
+}
+
+/// Layers that are ready before the step of one that fails go too.
+#[test]
+#[ignore = "root"]
+fn a_load_that_fails_by_itself_leaves_nothing() {
+    use crate::registry::images::{Parts, architecture, noise, tar_of};
+    let sandbox = Sandbox::root();
+    let tars: Vec<Vec<u8>> = (0..6).map(|n| tar_of(&[("f", &noise(200_000, n))])).collect();
+    let mut parts = Parts::new(&tars, architecture());
+    // A layer that is as long as it should be, and something else.
+    let middle = &mut parts.layers[2];
+    let at = middle.len() / 2;
+    middle[at] ^= 0x40;
+    let good = Parts::new(&tars, architecture());
+    let archive = good.archive("docker.io/library/bad:1");
+    let place = archive.windows(64).position(|w| *w == good.layers[2][..64]).unwrap();
+    let mut bytes = archive;
+    bytes[place..place + parts.layers[2].len()].copy_from_slice(&parts.layers[2]);
+    let path = sandbox.path("bad.tar");
+    fs::write(&path, bytes).unwrap();
+    for _ in 0..5 {
+        sandbox.glassbox(&["load", "-i", path.to_str().unwrap()]).expect(1);
+        assert_eq!(content(&sandbox.store()), BTreeSet::new());
+    }
+}

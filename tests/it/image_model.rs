@@ -106,7 +106,9 @@ fn commands_at_once_lose_no_image() {
 fn archives_are_files_of_the_modelled_disk() {
     let sandbox = Sandbox::model();
     out(&sandbox, &["load"]);
-    for (format, file) in [("docker-archive", "/root/x.tar"), ("oci-archive", "y.tar")] {
+    for (format, file) in
+        [("docker", "/root/x.tar"), ("docker-archive", "/root/older.tar"), ("oci-archive", "y.tar")]
+    {
         let id = out(&sandbox, &["images", "-q", "--no-trunc", "demo"]);
         out(&sandbox, &["save", "--format", format, "-o", file, "box", "demo"]);
         out(&sandbox, &["rmi", "demo"]);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use glassbox::trace::{Event, redact};
 
-use crate::support::Sandbox;
+use crate::support::{Ran, Sandbox};
 use crate::truth::read_recording;
 
 const SCRIPT: &str = "echo hello > /etc/motd; cat /etc/motd; ps; hostname; ip addr";
@@ -67,4 +67,56 @@ fn deterministic_runs_in_two_stores_are_the_same() {
         recorded(sandbox, &sandbox.path("trace.jsonl"), &["--deterministic"], &["--rm"])
     });
     same(&first, &second);
+}
+
+/// A run that pulls its image first is one recording of several plans, in every
+/// format, redacted or not.
+#[test]
+fn the_pull_of_a_run_is_in_its_recording() {
+    let sandbox = Sandbox::plain();
+    let run = |n: &str, file: &str, more: &[&str]| {
+        let file = sandbox.path(file);
+        let mut command = sandbox.inside(crate::support::GLASSBOX);
+        command.arg("--root").arg(sandbox.path(n)).arg("--run-root").arg(sandbox.path("run"));
+        command.args(["--model", "--deterministic", "run", "--rm", "--trace-file"]).arg(&file);
+        // The image has nothing to run: the run begins, and is taken back.
+        let ran = Ran::from(command.args(more).args(["demo", "hello"]).output().unwrap()).expect(127);
+        assert!(ran.err.contains("Downloaded newer image for demo:latest"), "{}", ran.err);
+        file
+    };
+    let plain = run("a", "a.jsonl", &[]);
+    let plain = plain.to_str().unwrap();
+    let checked = sandbox.glassbox(&["trace", "check", plain]).expect(0).out;
+    assert!(checked.contains("is a whole recording"), "{checked}");
+    let text = std::fs::read_to_string(plain).unwrap();
+    let count = |event: &str| text.matches(&format!("\"event\":\"{event}\"")).count();
+    assert_eq!((count("begin"), count("planned"), count("end")), (1, 2, 1));
+    assert!(text.contains("image.take-layer-3") && text.contains("exec.exec"));
+    let told = sandbox.glassbox(&["--lang", "en", "replay", plain]).expect(0).out;
+    assert!(told.contains("What was read tells what is left to do"), "{told}");
+    let redacted = run("b", "b.jsonl", &["--redact"]);
+    sandbox.glassbox(&["trace", "check", redacted.to_str().unwrap()]).expect(0);
+    let redacted = std::fs::read_to_string(redacted).unwrap();
+    assert!(redacted.contains("<digest-1>") && redacted.contains("image.take-layer-3"), "{redacted}");
+    assert!(!redacted.contains("sha256:1"), "{redacted}");
+    for format in ["html", "cast", "chrome.json", "mmd", "md", "svg"] {
+        let live = std::fs::read(run(format, &format!("x.{format}"), &[])).unwrap();
+        assert!(live.len() > 500, "{format}");
+        if format != "svg" {
+            let live = String::from_utf8_lossy(&live);
+            assert!(live.contains("take-layer-3") || live.contains("Take in layer 3"), "{format}: {live}");
+        }
+    }
+    // The pull that fails is recorded too.
+    let file = sandbox.path("none.jsonl");
+    let file = file.to_str().unwrap();
+    sandbox.glassbox(&["--model", "run", "--trace-file", file, "nowhere/none", "x"]).expect(125);
+    let checked = sandbox.glassbox(&["trace", "check", file]).expect(0).out;
+    assert!(checked.contains("one step failed"), "{checked}");
+    // And the run that does not come after it.
+    let file = sandbox.path("badly.jsonl");
+    let file = file.to_str().unwrap();
+    let badly = ["--model", "run", "--trace-file", file, "--user", "nobody-of-that-name", "demo", "x"];
+    sandbox.glassbox(&badly).expect(125);
+    sandbox.glassbox(&["trace", "check", file]).expect(0);
 }

@@ -2,11 +2,11 @@
 
 use clap::ValueEnum;
 
-use super::super::action::ActionArgs;
 use super::super::bars::Place;
 use super::super::context::Context;
 use super::super::error::CliError;
-use super::super::tracing::TraceArgs;
+use super::super::joined::Joined;
+use super::super::tracing::{TraceArgs, Watching};
 use super::super::{output, setup};
 use super::transfer::{Ended, client, pull};
 use super::{FromArgs, say, status};
@@ -27,15 +27,16 @@ pub enum Policy {
 
 /// The image of a `run`.
 pub enum Found {
-    /// It is here, and stays while the pin is held.
-    Here(Box<Image>, Option<Pin>),
+    /// It is here, and stays while the pin is held. The recording is of the pull, and
+    /// goes on with the run.
+    Here(Box<Image>, Option<Pin>, Option<Joined>),
     /// It could not be fetched, which was told: the exit status.
     Failed(u8),
 }
 
 /// Makes the image of a `run` be here, as the policy wants it.
-/// A pull is told as the run is, on the screen: a recording is of one of the two,
-/// the run.
+/// A pull is told as the run is: a story of its own on the screen, and in a recording
+/// the beginning of it.
 pub fn ensure(
     context: &Context,
     image: &str,
@@ -48,12 +49,12 @@ pub fn ensure(
     }
     let store = Store::open(&context.root);
     // The image stays until the record says that a container needs it.
-    let here = || -> Result<Found, CliError> {
+    let here = |recording| -> Result<Found, CliError> {
         let pin = store.pin()?;
-        Ok(Found::Here(Box::new(setup::image(context, image, false)?), pin))
+        Ok(Found::Here(Box::new(setup::image(context, image, false)?), pin, recording))
     };
     if setup::is_builtin(image) {
-        return here();
+        return here(None);
     }
     let missing = if policy == Policy::Always {
         store.resolve(image).err()
@@ -62,7 +63,7 @@ pub fn ensure(
         match store.resolve(image) {
             Ok(image) => {
                 store.check_upper()?;
-                return Ok(Found::Here(Box::new(image), pin));
+                return Ok(Found::Here(Box::new(image), pin, None));
             }
             // Undoing a pull wants the store without pins: this one goes before.
             Err(error) => Some(error),
@@ -76,18 +77,20 @@ pub fn ensure(
     // An image named by its id has nowhere to come from.
     let reference = match Reference::parse(image) {
         Ok(reference) if policy != Policy::Never => reference.or_latest(),
-        _ => return missing.map_or_else(here, |error| Err(error.into())),
+        _ => return missing.map_or_else(|| here(None), |error| Err(error.into())),
     };
     if missing.is_some() {
         say(Place::Stderr, &format!("Unable to find image '{}' locally", reference.familiar()))?;
     }
-    let watching = ActionArgs::of(trace.unrecorded()).watching(context)?;
+    let recording = Joined::open(context, trace)?;
+    let watching = Watching::joined(context, trace, false, None, recording.clone())?;
     let client = client(context, from, &watching);
     let references = [reference.clone()];
     match pull(context, watching, &client, &references, from, Place::Stderr)? {
         Ended::Done { changed } => {
             say(Place::Stderr, &status(changed, &reference.familiar()))?;
-            here()
+            recording.iter().for_each(Joined::last);
+            here(recording)
         }
         Ended::Failed(status) => {
             match &missing {
@@ -118,16 +121,19 @@ fn modelled(
         Err(ImageError::Unknown { .. }) if policy != Policy::Never => Some(true),
         Err(e) => return Err(e.into()),
     };
+    let mut recording = None;
     if let (Some(missing), Ok(reference)) = (missing, Reference::parse(image)) {
         let reference = reference.or_latest();
         if missing {
             say(Place::Stderr, &format!("Unable to find image '{}' locally", reference.familiar()))?;
         }
-        let watching = ActionArgs::of(trace.unrecorded()).watching(context)?;
+        recording = Joined::open(context, trace)?;
+        let watching = Watching::joined(context, trace, false, None, recording.clone())?;
         let status = super::modelled(context, watching, &reference, &from.platform()?, Place::Stderr)?;
         if status != 0 {
             return Ok(Found::Failed(status));
         }
+        recording.iter().for_each(Joined::last);
     }
-    Ok(Found::Here(Box::new(setup::image(context, image, false)?), None))
+    Ok(Found::Here(Box::new(setup::image(context, image, false)?), None, recording))
 }

@@ -65,6 +65,18 @@ pub trait Content {
     /// When it cannot be opened.
     fn open(&self, path: &Path) -> Result<Option<Box<dyn Read + '_>>, ImageError>;
 
+    /// The tar of a layer, decompressed.
+    ///
+    /// # Errors
+    /// When it is not there, or compressed in a way that cannot be read here.
+    fn layer_tar(&self, layer: &Layer) -> Result<Box<dyn Read + '_>, ImageError> {
+        let path = self.blob(&layer.blob)?;
+        match layer.media_type.ends_with(".tar") {
+            true => self.open(&path)?.ok_or_else(|| missing(path, "a manifest")),
+            false => Err(ImageError::MediaType { media_type: layer.media_type.clone() }),
+        }
+    }
+
     /// Whether a layer's tree is there.
     fn has_tree(&self, dir: &Path) -> bool;
 

@@ -12,7 +12,7 @@ use super::pipe::{BUFFER, Writer};
 use crate::image::ImageError;
 use crate::image::calls;
 use crate::image::digest::Hashing;
-use crate::image::error::quoted;
+use crate::image::error::{READ_BLOB, quoted};
 
 /// Streams that broke in a row without a byte in between.
 const RETRIES: u32 = 5;
@@ -106,7 +106,7 @@ impl Fetch<'_> {
     fn read(&self, error: &std::io::Error) -> ImageError {
         match error.raw_os_error() {
             Some(errno) => {
-                ImageError::io("read blob", self.blob.digest().to_string(), crate::kernel::Errno(errno))
+                ImageError::io(READ_BLOB, self.blob.digest().to_string(), crate::kernel::Errno(errno))
             }
             None => {
                 ImageError::Fetch { blob: self.blob.digest().to_string(), reason: quoted(&error.to_string()) }

@@ -48,6 +48,11 @@ pub trait BlobSource: Send + Sync {
         None
     }
 
+    /// The address that a blob came from, where that is not the source's own.
+    fn came_from(&self, _: &str) -> Option<String> {
+        None
+    }
+
     /// Whether a stream that broke is opened again where it stopped.
     fn resumable(&self) -> bool {
         false

@@ -1,12 +1,10 @@
 //! gzip and zstd, any number of members or frames, as one reader.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufReader, Read};
 
-use super::window::{HEADER, Held, Peeked, window};
 use flate2::bufread::MultiGzDecoder;
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
-use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+use super::frames::Frames;
 use crate::image::ImageError;
 
 /// How a blob or an archive is compressed.
@@ -64,65 +62,6 @@ pub fn open<'a, R: Read + 'a>(compression: Compression, input: R) -> Box<dyn Rea
     match compression {
         Compression::Plain => Box::new(input),
         Compression::Gzip => Box::new(MultiGzDecoder::new(input)),
-        Compression::Zstd => {
-            Box::new(Zstd { input: Peeked::new(input), frame: FrameDecoder::new(), held: None })
-        }
+        Compression::Zstd => Box::new(Frames::new(input)),
     }
-}
-
-struct Zstd<R: BufRead> {
-    input: Peeked<R>,
-    frame: FrameDecoder,
-    /// Inside a frame: the memory that its window may take.
-    held: Option<Held>,
-}
-
-impl<R: BufRead> Read for Zstd<R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        while !buf.is_empty() {
-            if self.held.is_none() {
-                if self.input.fill_buf()?.is_empty() {
-                    return Ok(0);
-                }
-                let held = Held::window(window(self.input.peek(HEADER)?))?;
-                match self.frame.init(&mut self.input) {
-                    Ok(()) => self.held = Some(held),
-                    Err(error) => skip_frame(&error, &mut self.input)?,
-                }
-                continue;
-            }
-            if !self.frame.is_finished() && self.frame.can_collect() < buf.len() {
-                let some = BlockDecodingStrategy::UptoBytes(buf.len().max(64 << 10));
-                self.frame.decode_blocks(&mut self.input, some).map_err(|e| broken(&e))?;
-            }
-            let n = self.frame.read(buf)?;
-            if n > 0 {
-                return Ok(n);
-            }
-            if self.frame.is_finished() {
-                let stored = self.frame.get_checksum_from_data();
-                if stored.is_some() && stored != self.frame.get_calculated_checksum() {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, "zstd: checksum mismatch"));
-                }
-                self.held = None;
-            }
-        }
-        Ok(0)
-    }
-}
-
-fn skip_frame<R: BufRead>(error: &FrameDecoderError, input: &mut R) -> io::Result<()> {
-    let FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. }) = error
-    else {
-        return Err(broken(error));
-    };
-    let skipped = io::copy(&mut input.take(u64::from(*length)), &mut io::sink())?;
-    if skipped < u64::from(*length) {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok(())
-}
-
-fn broken(error: &FrameDecoderError) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("zstd: {error}"))
 }

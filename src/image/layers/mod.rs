@@ -5,6 +5,7 @@
 
 mod apply;
 mod decompress;
+mod frames;
 mod members;
 pub mod name;
 mod pax;

@@ -138,5 +138,5 @@ pub fn gzip(data: &[u8]) -> Vec<u8> {
 }
 
 pub fn zstd(data: &[u8]) -> Vec<u8> {
-    ruzstd::encoding::compress_to_vec(data, ruzstd::encoding::CompressionLevel::Fastest)
+    zstd::bulk::compress(data, 1).unwrap()
 }

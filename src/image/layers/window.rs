@@ -65,6 +65,11 @@ impl Held {
         *in_use += window;
         Ok(Held(window))
     }
+
+    /// Bytes of it.
+    pub fn bytes(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Drop for Held {

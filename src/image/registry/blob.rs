@@ -9,6 +9,7 @@ use super::manifest::protocol;
 use super::options::Endpoint;
 use super::repository::Repository;
 use super::transport::{Answer, Payload};
+use super::url::Url;
 use crate::image::digest::Hashing;
 
 /// Bytes read and thrown away at a time where a registry knows no ranges.
@@ -41,22 +42,43 @@ impl Repository {
         }
         let what = format!("get blob {}", short(&blob.digest));
         let path = self.at(&format!("blobs/{}", blob.digest));
-        let headers = match offset {
-            0 => Vec::new(),
-            offset => vec![("range", format!("bytes={offset}-"))],
-        };
-        self.read("GET", &path, headers, &what, |endpoint, answer| {
-            if !matches!(answer.status, 200 | 206 | 416) {
-                return Err(refusal(&what, &endpoint.name, answer));
-            }
-            let skip = begin(endpoint, &answer, blob, offset, &what)?;
-            let mut stream = Exactly { left: blob.size - offset + skip, inner: answer.into_reader() };
-            skip_over(&mut stream, skip).map_err(|e| RegistryError::Connect {
-                host: endpoint.name.clone(),
-                reason: format!("the answer broke off: {}", crate::kernel::errno::io_words(&e)),
-            })?;
-            Ok(Box::new(stream) as Box<dyn Read + Send>)
+        self.read("GET", &path, range(offset), &what, |endpoint, answer| {
+            stream(endpoint, answer, blob, offset, &what)
         })
+    }
+
+    /// The same from an address that a manifest names for a blob which registries
+    /// do not have. That is anybody's: no credential goes there.
+    ///
+    /// # Errors
+    /// As [`Repository::blob`]; when the address is not of `http` or `https`.
+    pub fn blob_at(
+        &self,
+        address: &str,
+        blob: &Blob,
+        offset: u64,
+    ) -> Result<Box<dyn Read + Send>, RegistryError> {
+        let what = format!("get blob {}", short(&blob.digest));
+        let url = Url::parse(address).ok_or_else(|| RegistryError::Content {
+            what: format!("blob {}", short(&blob.digest)),
+            host: self.registry().name.clone(),
+            reason: format!(
+                "the manifest says that it is at {}, which is no http or https address",
+                crate::image::error::quoted(address)
+            ),
+        })?;
+        let endpoint =
+            Endpoint { origins: vec![url.origin.clone()], name: url.origin.host.clone(), mirror: false };
+        let call = Call {
+            method: "GET",
+            target: Target::Url(&url),
+            headers: range(offset),
+            payload: Payload::None,
+            scopes: String::new(),
+            once: false,
+            what: what.clone(),
+        };
+        stream(&endpoint, self.client.fetch(&url, &endpoint, &call)?, blob, offset, &what)
     }
 
     /// A small blob as a whole, verified: a config.
@@ -128,6 +150,34 @@ impl Repository {
 pub(super) fn short(digest: &str) -> &str {
     let hex = digest.split_once(':').map_or(digest, |(_, hex)| hex);
     hex.get(..12).unwrap_or(hex)
+}
+
+/// The header that asks for the bytes from an offset on.
+fn range(offset: u64) -> Vec<(&'static str, String)> {
+    match offset {
+        0 => Vec::new(),
+        offset => vec![("range", format!("bytes={offset}-"))],
+    }
+}
+
+/// The bytes of a blob from an offset on, out of an answer.
+fn stream(
+    endpoint: &Endpoint,
+    answer: Answer,
+    blob: &Blob,
+    offset: u64,
+    what: &str,
+) -> Result<Box<dyn Read + Send>, RegistryError> {
+    if !matches!(answer.status, 200 | 206 | 416) {
+        return Err(refusal(what, &endpoint.name, answer));
+    }
+    let skip = begin(endpoint, &answer, blob, offset, what)?;
+    let mut stream = Exactly { left: blob.size - offset + skip, inner: answer.into_reader() };
+    skip_over(&mut stream, skip).map_err(|e| RegistryError::Connect {
+        host: endpoint.name.clone(),
+        reason: format!("the answer broke off: {}", crate::kernel::errno::io_words(&e)),
+    })?;
+    Ok(Box::new(stream))
 }
 
 /// Bytes to skip before the offset: none with a range, all of them where the

@@ -159,6 +159,19 @@ impl Client {
         }
     }
 
+    /// Sends a call to an address that is no registry's, without any credential.
+    ///
+    /// # Errors
+    /// When there is no answer, or the answers were 429 and 5xx to the end.
+    pub(super) fn fetch(
+        &self,
+        url: &Url,
+        endpoint: &Endpoint,
+        call: &Call<'_>,
+    ) -> Result<Answer, RegistryError> {
+        self.follow(&url.origin, endpoint, url, call, None)
+    }
+
     /// Follows redirects. The credentials stay with their origin.
     fn follow(
         &self,
@@ -250,10 +263,17 @@ fn retry_after(answer: &Answer) -> Option<Duration> {
     until(text, jiff::Timestamp::now())
 }
 
-/// How long it is from `now` to a date as HTTP writes it.
+/// How long it is from `now` to a date in one of the three forms of HTTP, RFC 9110
+/// section 5.6.7: the preferred one, which is one of RFC 2822's, and two old ones.
 fn until(date: &str, now: jiff::Timestamp) -> Option<Duration> {
-    // RFC 9110's preferred form is one of RFC 2822's.
-    let then = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
+    let old = |form| jiff::fmt::strtime::parse(form, date).and_then(|t| t.to_datetime());
+    let then = match jiff::fmt::rfc2822::parse(date) {
+        Ok(then) => then.timestamp(),
+        Err(_) => old("%A, %d-%b-%y %H:%M:%S GMT")
+            .or_else(|_| old("%a %b %e %H:%M:%S %Y"))
+            .and_then(|then| jiff::tz::TimeZone::UTC.to_timestamp(then))
+            .ok()?,
+    };
     Some(Duration::from_secs(u64::try_from(then.as_second().saturating_sub(now.as_second())).unwrap_or(0)))
 }
 
@@ -284,6 +304,9 @@ mod tests {
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(30)),
             ("Sun, 06 Nov 1994 08:49:07 GMT", Some(0)),
             ("Sat, 05 Nov 1994 08:49:37 GMT", Some(0)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(30)),
+            ("Sun Nov  6 08:49:37 1994", Some(30)),
+            ("Sun Nov 36 08:49:37 1994", None),
             ("tomorrow", None),
             ("", None),
         ] {

@@ -164,6 +164,18 @@ fn limit_words(limit: &Option<String>) -> String {
 }
 
 impl RegistryError {
+    /// No answer, or none that is one: it may come another time.
+    pub fn is_of_the_way(&self) -> bool {
+        match self {
+            RegistryError::Connect { .. }
+            | RegistryError::Tls { .. }
+            | RegistryError::Unauthorized { .. }
+            | RegistryError::RateLimited { .. } => true,
+            RegistryError::Status { status, .. } => *status >= 500 || *status == 408,
+            _ => false,
+        }
+    }
+
     /// What to do next, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

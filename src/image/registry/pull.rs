@@ -2,15 +2,18 @@
 //! the repository as the source of its layers, which the intake fetches, verifies
 //! and unpacks.
 
+use std::collections::BTreeMap;
 use std::io::Read;
+use std::sync::{Mutex, PoisonError};
 
 use oci_spec::image::{Descriptor, ImageConfiguration};
 
+use super::RegistryError;
 use super::blob::Blob;
 use super::repository::Repository;
 use crate::image::intake::BlobSource;
 use crate::image::manifest::{
-    Chosen, MAX_CONFIG, ManifestError, Matcher, Platform, Variety, parse_json, resolve,
+    Chosen, LayerKind, MAX_CONFIG, Manifest, ManifestError, Matcher, Platform, Variety, parse_json, resolve,
 };
 use crate::image::{ImageError, Incoming, Reference, digest};
 
@@ -104,12 +107,49 @@ fn check_platform(what: &str, config: &[u8], matcher: &Matcher) -> Result<(), Im
 }
 
 /// A repository as the intake's source.
-pub struct Source(pub Repository);
+pub struct Source {
+    repository: Repository,
+    /// Where else a layer is, by its digest, that its owner keeps from registries.
+    elsewhere: BTreeMap<String, Vec<String>>,
+    /// The addresses that had one.
+    came_from: Mutex<BTreeMap<String, String>>,
+}
+
+impl Source {
+    /// Of the layers of a manifest.
+    pub fn new(repository: Repository, manifest: &Manifest) -> Self {
+        let foreign =
+            manifest.layers.iter().filter(|l| LayerKind::of(l.media_type().as_ref()) == LayerKind::Foreign);
+        let elsewhere =
+            foreign.map(|l| (l.digest().to_string(), l.urls().clone().unwrap_or_default())).collect();
+        Source { repository, elsewhere, came_from: Mutex::default() }
+    }
+}
 
 impl BlobSource for Source {
+    /// The registry is asked first, as Docker does it.
     fn open(&self, blob: &Descriptor, offset: u64) -> Result<Box<dyn Read + Send>, ImageError> {
         let blob = Blob { digest: blob.digest().to_string(), size: blob.size() };
-        Ok(self.0.blob(&blob, offset)?)
+        let refused = match self.repository.blob(&blob, offset) {
+            Err(error @ (RegistryError::NotFound { .. } | RegistryError::Denied { .. })) => error,
+            other => return Ok(other?),
+        };
+        let mut last = refused;
+        for address in self.elsewhere.get(&blob.digest).into_iter().flatten() {
+            match self.repository.blob_at(address, &blob, offset) {
+                Ok(stream) => {
+                    let mut came_from = self.came_from.lock().unwrap_or_else(PoisonError::into_inner);
+                    came_from.insert(blob.digest, address.clone());
+                    return Ok(stream);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last.into())
+    }
+
+    fn came_from(&self, blob: &str) -> Option<String> {
+        self.came_from.lock().unwrap_or_else(PoisonError::into_inner).get(blob).cloned()
     }
 
     fn resumable(&self) -> bool {

@@ -28,7 +28,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::image::index::Content;
-use crate::image::layers::size;
+use crate::image::layers::{Compression, decompress, size};
 use crate::image::manifest::Matcher;
 use crate::image::{ImageError, Layer, digest};
 pub use collect::{InUse, Pin};
@@ -126,6 +126,13 @@ impl Content for Store {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(ImageError::io("open", path, e)),
         }
+    }
+
+    fn layer_tar(&self, layer: &Layer) -> Result<Box<dyn Read + '_>, ImageError> {
+        let compression = Compression::of_media_type(&layer.media_type)?;
+        let path = self.blob(&layer.blob)?;
+        let file = File::open(&path).map_err(|e| ImageError::io("open", &path, e))?;
+        Ok(decompress(compression, file))
     }
 
     fn has_tree(&self, dir: &Path) -> bool {

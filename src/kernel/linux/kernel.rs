@@ -520,7 +520,8 @@ impl Kernel for LinuxKernel {
         };
         let calls = self.rec.take();
         let micros = if self.watch == Watch::Off { 0 } else { start.elapsed().as_micros() as u64 };
-        let applied = Applied { calls, micros, ..Applied::default() };
+        let unchanged = self.state.images.kept();
+        let applied = Applied { calls, micros, unchanged, ..Applied::default() };
         match done {
             Ok(()) => Ok(applied),
             Err(failure) => Err(StepFailure { step: None, failure, applied }),

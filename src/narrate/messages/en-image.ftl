@@ -67,8 +67,9 @@ image_take_layer =
     .found = Layer { $index } was in the store already: blob and tree. Nothing was read.
     .why = A layer is a tar of what one build step changed. A deletion is a file whose name begins with .wh.; overlayfs wants a character device 0/0 of that name, or, for a directory that hides everything below, the attribute trusted.overlay.opaque.
     .hand = The names that find shows are the deletion marks. For each: remove it, and mknod NAME c 0 0; for .wh..wh..opq: setfattr -n trusted.overlay.opaque -v y DIRECTORY.
-    .undoing = The blob and the tree of layer { $index } will be removed, unless an image, a container or another process needs them.
+    .undoing = The blob and the tree of layer { $index } will be removed, unless an image, a container or another process needs them, or they are verified and a pull only lost its connection.
     .undone = Nothing of layer { $index } is left that is not needed by something else.
+    .kept = Layer { $index } stays, though no image has it: it was verified before the connection failed, and the next pull need not fetch it again. glassbox image prune removes it.
 
 image_name_images =
     .title = Name the image
@@ -170,9 +171,17 @@ image_save_images =
             [true] The images will be written to standard output, as { $shape }.
            *[other] The images will be written to { $path }, as { $shape }.
         }
-    .did = The archive is written. Every blob was hashed once more on its way out.
+    .did =
+        { $shape ->
+            [docker-archive] The archive is written. Every layer went in as a plain tar, whose hash was compared with its diff ID on the way out.
+           *[other] The archive is written. Every blob was hashed once more on its way out.
+        }
     .why = An image is a few files named by their hashes, and a list that says which is which. A tar of these is all that is needed to carry it to another machine; a layer that several images share is in it once.
-    .hand = skopeo makes the same from the store in place.
+    .hand =
+        { $shape ->
+            [docker] skopeo makes the OCI layout of it from the store in place. The file manifest.json beside it is what docker save adds.
+           *[other] skopeo makes the same from the store in place.
+        }
 
 image_export_tree =
     .title = Write all files as one tree

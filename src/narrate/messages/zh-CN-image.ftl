@@ -66,8 +66,9 @@ image_take_layer =
     .found = 第 { $index } 层的 blob 和目录树本来就在仓库里，什么也没有读。
     .why = 一层就是一个 tar，装着某个构建步骤改动的内容。删除用名字以 .wh. 开头的文件表示；而 overlayfs 要的是同名的 0/0 字符设备，若整个目录要遮住下面的内容，则要给目录加上 trusted.overlay.opaque 属性。
     .hand = find 列出的就是删除标记。逐个处理：删掉标记文件，再执行 mknod 名字 c 0 0；若是 .wh..wh..opq，则执行 setfattr -n trusted.overlay.opaque -v y 目录。
-    .undoing = 将删除第 { $index } 层的 blob 和目录树，除非有镜像、容器或别的进程还需要它们。
+    .undoing = 将删除第 { $index } 层的 blob 和目录树，除非有镜像、容器或别的进程还需要它们，或者它们已经核对无误、拉取只是断了连接。
     .undone = 第 { $index } 层除了别处还要用的以外，什么都没有留下。
+    .kept = 第 { $index } 层虽然还不属于任何镜像，仍然留下：它在连接中断之前已经核对无误，下次拉取不必再取一遍。glassbox image prune 会把它清掉。
 
 image_name_images =
     .title = 给镜像命名
@@ -169,9 +170,17 @@ image_save_images =
             [true] 将把镜像以 { $shape } 格式写到标准输出。
            *[other] 将把镜像以 { $shape } 格式写到 { $path }。
         }
-    .did = 归档已写好。每个 blob 写出时又核对了一遍哈希值。
+    .did =
+        { $shape ->
+            [docker-archive] 归档已写好。每一层都以未压缩的 tar 写入，写出的同时把它的哈希值与 diff ID 作了比对。
+           *[other] 归档已写好。每个 blob 写出时又核对了一遍哈希值。
+        }
     .why = 镜像不过是几个以哈希值命名的文件，加上一份说明谁是谁的清单。把它们打成 tar，就足以带到另一台机器；几个镜像共用的层只放一份。
-    .hand = skopeo 可以就地从仓库做出同样的归档。
+    .hand =
+        { $shape ->
+            [docker] skopeo 可以就地从仓库做出其中的 OCI 布局；旁边的 manifest.json 是 docker save 另外加上的。
+           *[other] skopeo 可以就地从仓库做出同样的归档。
+        }
 
 image_export_tree =
     .title = 把全部文件写成一棵树

@@ -157,7 +157,7 @@ pub enum ImageOp {
         names: Vec<String>,
         /// The file; `-` is standard output.
         path: String,
-        /// `docker-archive` or `oci-archive`.
+        /// `docker`, `docker-archive` or `oci-archive`, as `save --format` names them.
         shape: String,
     },
     /// Write all files of a container to a tar, as one tree.

@@ -27,6 +27,7 @@ pub fn outcome(told: &Told, narrator: &Narrator) -> Option<Line> {
         Outcome::Failed(failure) => say("story_failed_step", failure),
         Outcome::NotUndone(failure) => say("story_not_undone", failure),
         Outcome::Undone => narrator.undone(&told.step.op, known),
+        Outcome::Kept => narrator.kept(&told.step.op, known),
     })
 }
 

@@ -84,7 +84,10 @@ impl Picture {
                 self.container.clone_from(&plan.container);
                 self.progress.planned(plan);
             }
-            Body::Planned { plan, .. } => self.progress.planned(plan),
+            Body::Planned { plan, .. } => {
+                self.container.clone_from(&plan.container);
+                self.progress.planned(plan);
+            }
             Body::Done { step, filled, .. } => {
                 self.slots.extend(filled.iter().map(|(slot, value)| (*slot, value.clone())));
                 if let Some(view) = self.progress.done(step, &event.body) {
@@ -93,7 +96,8 @@ impl Picture {
                     self.done(&op, &facts, changed);
                 }
             }
-            Body::Undone { step, failure } => {
+            Body::Undone { step, kept: true, .. } => self.progress.kept(step),
+            Body::Undone { step, failure, .. } => {
                 let view = self.progress.undone(step, failure.as_ref());
                 if let Some(view) = view.filter(|_| failure.is_none()) {
                     let op = view.step.op.clone();

@@ -163,6 +163,14 @@ impl Progress {
         Some(view)
     }
 
+    /// It was to be taken back, and stays done.
+    pub(super) fn kept(&mut self, step: &StepId) {
+        if let Some(view) = self.find(step) {
+            view.state = State::Done;
+            view.undo = None;
+        }
+    }
+
     pub(super) fn life(&mut self, life: &Life) {
         if let Some(view) = self.current.and_then(|at| self.steps.get_mut(at)) {
             view.life.push(life.clone());

@@ -27,6 +27,8 @@ pub struct Fake {
     pub host: String,
     answers: Arc<Mutex<HashMap<String, Answer>>>,
     pub asked: Arc<Mutex<Vec<String>>>,
+    /// What was asked with a credential.
+    pub authorized: Arc<Mutex<Vec<String>>>,
 }
 
 impl Fake {
@@ -35,18 +37,24 @@ impl Fake {
         let host = listener.local_addr().unwrap().to_string();
         let answers: Arc<Mutex<HashMap<String, Answer>>> = Arc::default();
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (all, log) = (answers.clone(), asked.clone());
+        let authorized: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (all, log, secrets) = (answers.clone(), asked.clone(), authorized.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (all, log) = (all.clone(), log.clone());
-                std::thread::spawn(move || serve(&stream, &all, &log));
+                let (all, log, secrets) = (all.clone(), log.clone(), secrets.clone());
+                std::thread::spawn(move || serve(&stream, &all, &log, &secrets));
             }
         });
-        Fake { host, answers, asked }
+        Fake { host, answers, asked, authorized }
     }
 
     pub fn answer(&self, path: &str, answer: Answer) {
         self.answers.lock().unwrap().insert(path.to_owned(), answer);
+    }
+
+    /// What is said to a request without a credential.
+    pub fn challenge(&self, answer: Answer) {
+        self.answer("401", answer);
     }
 
     /// Everything of an image, as an honest registry has it.
@@ -62,7 +70,12 @@ impl Fake {
     }
 }
 
-fn serve(stream: &TcpStream, all: &Mutex<HashMap<String, Answer>>, log: &Mutex<Vec<String>>) {
+fn serve(
+    stream: &TcpStream,
+    all: &Mutex<HashMap<String, Answer>>,
+    log: &Mutex<Vec<String>>,
+    secrets: &Mutex<Vec<String>>,
+) {
     let mut reader = BufReader::new(stream);
     loop {
         let mut line = String::new();
@@ -72,14 +85,22 @@ fn serve(stream: &TcpStream, all: &Mutex<HashMap<String, Answer>>, log: &Mutex<V
         let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
         let head = line.starts_with("HEAD ");
         log.lock().unwrap().push(line.trim_end().trim_end_matches(" HTTP/1.1").to_owned());
+        let mut known = false;
         loop {
             let mut header = String::new();
             match reader.read_line(&mut header) {
-                Ok(1..) if header != "\r\n" => {}
+                Ok(1..) if header != "\r\n" => {
+                    if header.to_ascii_lowercase().starts_with("authorization:") {
+                        secrets.lock().unwrap().push(path.clone());
+                        known = true;
+                    }
+                }
                 _ => break,
             }
         }
-        let found = all.lock().unwrap().get(&path).cloned();
+        let all = all.lock().unwrap();
+        let found = all.get("401").filter(|_| !known).or_else(|| all.get(&path)).cloned();
+        drop(all);
         let answer =
             found.unwrap_or(Answer { status: 404, headers: Vec::new(), body: Vec::new(), endless: false });
         if send(stream, &answer, head).is_err() {

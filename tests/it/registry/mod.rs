@@ -3,8 +3,10 @@
 
 mod bars;
 mod fake;
+mod foreign;
 mod hostile;
 pub mod images;
+mod kept;
 mod killed;
 mod login;
 mod real;

@@ -50,6 +50,7 @@ impl Registry {
         let mut config = format!(
             "version: 0.1\nlog: {{level: info, accesslog: {{disabled: true}}}}\n\
              storage: {{filesystem: {{rootdirectory: {}}}}}\n\
+             validation: {{manifests: {{urls: {{allow: [\"^http://127\\\\.\"]}}}}}}\n\
              http:\n  addr: \"{address}:0\"\n",
             data.display()
         );

@@ -108,6 +108,16 @@ fn a_run_fetches_what_is_missing() {
         assert!(pulled.contains(words) && !ran.contains(words), "{words}: {told}");
     }
     assert!(ran.contains("exec.exec"), "{told}");
+    // One recording has both.
+    let file = sandbox.path("run.jsonl");
+    let file = file.to_str().unwrap();
+    let record = ["run", "--rm", "--network", "none", "--trace-file", file, &name, "cat", "/version"];
+    elsewhere(&sandbox, "recorded", &record).expect(0);
+    sandbox.glassbox(&["trace", "check", file]).expect(0);
+    let replayed = sandbox.glassbox(&["--lang", "en", "replay", file]).expect(0).out;
+    for words in ["image.take-layer-1", "image.name-images", "exec.exec", "The command's exit status is 0."] {
+        assert!(replayed.contains(words), "{words}: {replayed}");
+    }
     let first = run(&[]).expect(0);
     assert_eq!(first.out, "one\n");
     assert!(first.err.starts_with(&format!("Unable to find image '{name}' locally\n")), "{}", first.err);

@@ -49,6 +49,35 @@ fn a_push_is_told_in_both_languages() {
 
 #[test]
 #[ignore = "root"]
+fn a_push_is_stepped_through() {
+    let sandbox = Sandbox::root();
+    let registry = Registry::start(&sandbox, &Setup::default());
+    let parts = small(0);
+    let name = registry.load(&sandbox, &parts, "app:v1");
+    let push = ["--lang", "en", "push", "--step=line", &name];
+    let ran = sandbox.glassbox_with_input(&push, "n\nq\n").expect(130);
+    assert!(ran.err.contains("Send layer 2 of 2"), "{}", ran.err);
+    assert!(ran.err.contains("you chose to quit (at image.push-layer-2)"), "{}", ran.err);
+    // The steps are carried out one by one: what was not reached is not sent.
+    assert_eq!(parts.layers.iter().map(|l| registry.has(&digest(l))).collect::<Vec<_>>(), [true, false]);
+    elsewhere(&sandbox, "there", &["pull", &name]).expect(1);
+    let ran = sandbox.glassbox_with_input(&push, "b image.put-manifest\nc\nw\nn\n").expect(0);
+    assert!(ran.err.contains("had layer 1 in app already"), "{}", ran.err);
+    assert!(ran.out.contains("v1: digest: sha256:"), "{}", ran.out);
+    elsewhere(&sandbox, "there", &["pull", &name]).expect(0);
+    // Compressed first, as a plan of its own.
+    let plain = sandbox.path("plain.tar");
+    let plain_name = format!("{}/plain:v1", registry.host);
+    std::fs::write(&plain, plain_archive(&plain_name, &[("f", b"plain")])).unwrap();
+    sandbox.glassbox(&["load", "-q", "-i", plain.to_str().unwrap()]).expect(0);
+    let push = ["--lang", "en", "push", "--step=line", &plain_name];
+    let ran = sandbox.glassbox_with_input(&push, "n\nb image.push-config\nc\nq\n").expect(130);
+    assert!(ran.err.contains("(at image.push-config)"), "{}", ran.err);
+    elsewhere(&sandbox, "there", &["pull", &plain_name]).expect(1);
+}
+
+#[test]
+#[ignore = "root"]
 fn a_push_that_fails_at_any_step_names_nothing() {
     let sandbox = Sandbox::root();
     let registry = Registry::start(&sandbox, &Setup::default());

@@ -140,7 +140,7 @@ impl Page {
             Body::Begin { release, .. } => narrator.say("story_linux", &[("release", release.text().into())]),
             Body::Life { life } => narrator.life(life),
             Body::Undoing { op, .. } => narrator.undoing(op, known),
-            Body::Undone { step, failure: Some(failure) } => {
+            Body::Undone { step, failure: Some(failure), .. } => {
                 let args = [("step", step.0.clone().into()), ("what", failure.to_string().into())];
                 narrator.say("story_not_undone", &args)
             }
@@ -288,7 +288,7 @@ mod tests {
             let failure = Failure::new("set the host name", Some(Errno(1))).hint("ask root");
             bodies.push(Body::Failed { step: id(), failure });
             bodies.push(Body::Undoing { step: id(), op });
-            bodies.push(Body::Undone { step: id(), failure: None });
+            bodies.push(Body::Undone { step: id(), failure: None, kept: false });
         } else {
             bodies.push(Body::Observed { step: id(), when: When::After, facts: vec![fact] });
             bodies.push(Body::Done { step: id(), micros: 3, unchanged: false, filled: Default::default() });

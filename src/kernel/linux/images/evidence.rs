@@ -70,8 +70,12 @@ fn result(op: &ImageOp, state: &State) -> Vec<Fact> {
             }
             facts
         }
-        ImageOp::TakeLayer { index, file, dir, .. } => {
+        ImageOp::TakeLayer { index, blob: digest, file, dir, .. } => {
             let mut facts = blob(file);
+            // A foreign layer: the registry did not have it.
+            if let Some(address) = images.source.as_ref().and_then(|s| s.came_from(digest)) {
+                facts.push(fact("HTTP", "fetched from", Value::Text(address)));
+            }
             let root = top(dir);
             // Counted while unpacking; nothing was, if the tree is not there.
             if let Some(unpacked) =

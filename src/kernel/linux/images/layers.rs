@@ -59,6 +59,10 @@ pub fn take(index: u32, store: &Store, cx: &mut Cx<'_>, images: &mut Images) -> 
     };
     let taped = intake.taped(at);
     images.heard(cx, taped);
+    let lost = |e: &ImageError| images.asking.is_some() && e.is_of_the_way();
+    if done.as_ref().is_err_and(lost) {
+        images.lost_the_way = true;
+    }
     let outcome = done?;
     let there = outcome.blob_there && outcome.tree_there;
     images.outcomes.insert(index, outcome);

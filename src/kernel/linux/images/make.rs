@@ -92,7 +92,7 @@ pub fn apply(op: &ImageOp, store: &Store, limits: &Limits, making: &mut Making) 
             return Ok(nothing);
         }
         ImageOp::SaveImages { path, shape, .. } => {
-            let format = if shape == "oci-archive" { Format::Oci } else { Format::Docker };
+            let format = Format::of_name(shape);
             let chosen = std::mem::take(&mut making.chosen);
             making.bytes = out(path, |mut out| save::save(store, &chosen, format, &mut out).map(drop))?;
             making.chosen = chosen;

@@ -51,6 +51,12 @@ pub struct Images {
     /// The layers of this plan, in order.
     wanted: Vec<Wanted>,
     intake: Option<Intake>,
+    /// Blobs, and chain IDs of trees, that the store lacked when this was planned.
+    lacking: (Vec<String>, Vec<String>),
+    /// A layer did not come because the way to its registry failed.
+    lost_the_way: bool,
+    /// The undo before left what it was about.
+    kept: bool,
     /// What became of the layers, by their position from 1.
     outcomes: BTreeMap<u32, Outcome>,
     /// An image that is made, saved or removed here.
@@ -74,7 +80,20 @@ impl Images {
     pub(super) fn next(mut self, plan: &Plan) -> Self {
         self.wanted = plan.steps.iter().filter_map(|s| layers::wanted(&s.op)).collect();
         self.intake = None;
+        self.lost_the_way = false;
+        self.lacking = (Vec::new(), Vec::new());
+        for step in &plan.steps {
+            if let Op::Image(ImageOp::TakeLayer { blob, chain_id, stored, unpacked, .. }) = &step.op {
+                self.lacking.0.extend((!stored).then(|| blob.clone()));
+                self.lacking.1.extend((!unpacked).then(|| chain_id.clone()));
+            }
+        }
         self
+    }
+
+    /// Whether the undo of the last operation left what it was about, on purpose.
+    pub(super) fn kept(&mut self) -> bool {
+        std::mem::take(&mut self.kept)
     }
 
     /// The images found, as the second plan needs them.
@@ -183,9 +202,23 @@ fn take_back(op: &ImageOp, state: &mut State) -> Result<(), Failure> {
     match op {
         ImageOp::TakeLayer { blob, chain_id, stored, unpacked, .. } => {
             // Whatever is under way ends first, and its lease with it.
-            state.images.intake = None;
+            let under_way = state.images.intake.take().is_some();
+            // Docker keeps it too: a registry that went away for a moment is no reason to
+            // fetch everything again. It is garbage, which the collector takes.
+            let whole = store.blob(blob)?.exists() && store.layer_dir(chain_id)?.is_dir();
+            if state.images.lost_the_way && whole {
+                state.images.kept = true;
+                return Ok(());
+            }
             let blobs = (!stored).then_some(blob.as_str());
             let chains = (!unpacked).then_some(chain_id.as_str());
+            if under_way && !state.images.lost_the_way {
+                // Layers whose steps did not come may be there already.
+                let (blobs, chains) = std::mem::take(&mut state.images.lacking);
+                let blobs: Vec<&str> = blobs.iter().map(String::as_str).collect();
+                let chains: Vec<&str> = chains.iter().map(String::as_str).collect();
+                return layers::discard(&store, &blobs, &chains);
+            }
             layers::discard(&store, blobs.as_slice(), chains.as_slice())
         }
         ImageOp::NameImages { images, manifests, .. } => {

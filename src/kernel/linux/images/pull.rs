@@ -89,7 +89,7 @@ pub fn config(platform: &str, images: &mut Images) -> Result<bool, Failure> {
         return Err(Failure::new("go on: no manifest was read", None));
     };
     let incoming = pull::configure(repository, found, &matcher)?;
-    let source = Arc::new(Source(repository.clone()));
+    let source = Arc::new(Source::new(repository.clone(), &found.chosen.manifest));
     images.incoming = vec![incoming];
     images.source = Some(source);
     Ok(true)

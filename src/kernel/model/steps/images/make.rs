@@ -43,7 +43,7 @@ pub fn apply(op: &ImageOp, cx: &mut Cx<'_>) -> Result<bool, Failure> {
             return Ok(nothing);
         }
         ImageOp::SaveImages { path, shape, .. } => {
-            let format = if shape == "oci-archive" { Format::Oci } else { Format::Docker };
+            let format = Format::of_name(shape);
             let mut out = Vec::new();
             save::save(&*cx.w, &cx.carried.images.chosen, format, &mut out)?;
             output(cx, path, out)?;

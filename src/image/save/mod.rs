@@ -1,9 +1,13 @@
-//! `save`: images into an archive that this and other engines load. Both forms
-//! are an OCI image layout in a tar; `docker-archive` has the `manifest.json` of
-//! `docker save` beside it. The same images make the same bytes.
+//! `save`: images into an archive that this and other engines load. Two forms are
+//! an OCI image layout in a tar, one of them with the `manifest.json` of `docker
+//! save` beside it; the third is the form that was before: [`older`]. The same
+//! images make the same bytes.
+
+mod older;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -18,8 +22,27 @@ pub enum Format {
     /// What `docker save` writes since version 25, and older ones load.
     #[default]
     Docker,
+    /// What it wrote until then, and every engine loads: layers are plain tars.
+    DockerArchive,
     /// A tar of an OCI image layout.
     Oci,
+}
+
+impl Format {
+    /// As `--format` and operations name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Docker => "docker",
+            Format::DockerArchive => "docker-archive",
+            Format::Oci => "oci-archive",
+        }
+    }
+
+    /// Of this name; the default for a name that is not known.
+    pub fn of_name(name: &str) -> Self {
+        let all = [Format::Docker, Format::DockerArchive, Format::Oci];
+        all.into_iter().find(|f| f.name() == name).unwrap_or_default()
+    }
 }
 
 /// An image, and the names that the archive gives it.
@@ -51,6 +74,22 @@ pub fn save(
     out: &mut impl Write,
 ) -> Result<Saved, ImageError> {
     let mut tar = Tar { out, saved: Saved::default() };
+    match format {
+        Format::DockerArchive => older::write(store, chosen, &mut tar)?,
+        Format::Docker | Format::Oci => layout(store, chosen, format, &mut tar)?,
+    }
+    tar.write(&[0; 1024])?;
+    tar.out.flush().map_err(|e| writing(&e))?;
+    Ok(tar.saved)
+}
+
+/// An OCI image layout.
+fn layout<W: Write>(
+    store: &dyn Content,
+    chosen: &[Chosen],
+    format: Format,
+    tar: &mut Tar<'_, W>,
+) -> Result<(), ImageError> {
     let mut blobs: BTreeMap<String, u64> = BTreeMap::new();
     let mut index = Vec::new();
     let mut manifest = Vec::new();
@@ -82,8 +121,8 @@ pub fn save(
             "Layers": image.layers.iter().map(|l| place(&l.blob)).collect::<Vec<_>>(),
         }));
     }
-    tar.member("blobs/", Kind::Dir, 0)?;
-    tar.member("blobs/sha256/", Kind::Dir, 0)?;
+    tar.member("blobs/", Kind::Dir, 0, "")?;
+    tar.member("blobs/sha256/", Kind::Dir, 0, "")?;
     for (blob, size) in &blobs {
         tar.blob(store, blob, *size)?;
     }
@@ -92,10 +131,7 @@ pub fn save(
     if format == Format::Docker {
         tar.text("manifest.json", Value::from(manifest).to_string().as_bytes())?;
     }
-    tar.text("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
-    tar.write(&[0; 1024])?;
-    tar.out.flush().map_err(|e| writing(&e))?;
-    Ok(tar.saved)
+    tar.text("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)
 }
 
 /// The manifest's media type: its own word, or OCI's.
@@ -116,17 +152,21 @@ impl<W: Write> Tar<'_, W> {
         self.out.write_all(bytes).map_err(|e| writing(&e))
     }
 
-    fn member(&mut self, path: &str, kind: Kind, size: u64) -> Result<(), ImageError> {
+    fn member(&mut self, path: &str, kind: Kind, size: u64, link: &str) -> Result<(), ImageError> {
         let member = Member {
             path: path.as_bytes(),
             kind,
-            mode: if kind == Kind::Dir { 0o755 } else { 0o644 },
+            mode: match kind {
+                Kind::Dir => 0o755,
+                Kind::Symlink => 0o777,
+                _ => 0o644,
+            },
             uid: 0,
             gid: 0,
             mtime: (0, 0),
             stored: size,
             sparse: None,
-            link: b"",
+            link: link.as_bytes(),
             device: (0, 0),
             attributes: &[],
         };
@@ -136,7 +176,7 @@ impl<W: Write> Tar<'_, W> {
     }
 
     fn text(&mut self, path: &str, text: &[u8]) -> Result<(), ImageError> {
-        self.member(path, Kind::File, text.len() as u64)?;
+        self.member(path, Kind::File, text.len() as u64, "")?;
         let mut padded = text.to_vec();
         header::fill(&mut padded, text.len() as u64);
         self.write(&padded)
@@ -146,27 +186,36 @@ impl<W: Write> Tar<'_, W> {
         let path = store.blob(blob)?;
         let file = store.open(&path)?.ok_or_else(|| missing(path.clone(), "a manifest"))?;
         let name = digest::hex(blob).unwrap_or_default();
-        self.member(&format!("blobs/sha256/{name}"), Kind::File, size)?;
-        let mut content = digest::Hashing::new(file.take(size));
+        self.content(&format!("blobs/sha256/{name}"), file, size, blob, &path)
+    }
+
+    /// A member of so many bytes, read from `source`, whose digest has to be this.
+    /// What leaves the store is as true as what came in.
+    fn content(
+        &mut self,
+        name: &str,
+        source: impl Read,
+        size: u64,
+        digest: &str,
+        path: &Path,
+    ) -> Result<(), ImageError> {
+        self.member(name, Kind::File, size, "")?;
+        let mut content = digest::Hashing::new(source.take(size));
         let mut buffer = vec![0; 256 << 10];
         loop {
             match content.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(n) => self.write(&buffer[..n])?,
-                Err(e) => return Err(ImageError::io("read", &path, e)),
+                Err(e) => return Err(ImageError::io("read", path, e)),
             }
         }
-        // What leaves the store is as true as what came in.
         let (_, actual, bytes) = content.finish();
+        let what = || path.display().to_string();
         if bytes != size {
-            return Err(ImageError::Size { what: path.display().to_string(), expected: size, actual: bytes });
+            return Err(ImageError::Size { what: what(), expected: size, actual: bytes });
         }
-        if actual != blob {
-            return Err(ImageError::Digest {
-                what: path.display().to_string(),
-                expected: blob.to_owned(),
-                actual,
-            });
+        if actual != digest {
+            return Err(ImageError::Digest { what: what(), expected: digest.to_owned(), actual });
         }
         let mut rest = Vec::new();
         header::fill(&mut rest, size);
