@@ -15,7 +15,7 @@ use super::protocol::{Answer, Channel, Go, Message, Unread};
 use super::recorder::{Recorder, zero};
 use super::state::State;
 use super::supervise::{self, Ended};
-use super::{clone, dispatch, evidence, init, net, observe, remnant, terminal};
+use super::{clone, dispatch, evidence, init, inside, net, observe, remnant, terminal};
 use crate::kernel::{Applied, Failure, Kernel, KernelName, OnLife, Slots, StepFailure, Subject, Watch};
 use crate::plan::op::{Ns, Slot};
 use crate::plan::{Actor, Op, Plan, Step, StepId};
@@ -45,6 +45,8 @@ pub struct LinuxKernel {
     /// What to watch, and who watches it once there is a filter that asks.
     watched: Watched,
     watcher: Option<Watcher>,
+    /// What was read before the step that the process is in, where the runtime reads it.
+    before: Vec<Fact>,
     /// Calls that the runtime made for steps of init that are not told yet.
     made: BTreeMap<usize, Vec<Call>>,
 }
@@ -84,6 +86,7 @@ impl LinuxKernel {
             child: None,
             watched: Watched::default(),
             watcher: None,
+            before: Vec::new(),
             made: BTreeMap::new(),
         }
     }
@@ -107,8 +110,41 @@ impl LinuxKernel {
         cgroup: Option<&str>,
         slots: &mut Slots,
     ) -> Result<(), Failure> {
-        let (ours, theirs) = self
-            .rec
+        let pair = self.channel()?;
+        let mut cx = Cx { rec: &mut self.rec, slots };
+        let side = clone::clone(namespaces, cgroup, &mut cx, &self.state)?;
+        self.go_on_as(side, pair, namespaces.contains(&Ns::User));
+        // Init has its own descriptor of it; the mount goes with the last.
+        self.state.detached = None;
+        Ok(())
+    }
+
+    /// Makes the process that joins a container, and takes the choice of the pid
+    /// namespace back.
+    fn spawn_inside(&mut self, cgroup: Option<&str>, slots: &mut Slots) -> Result<(), Failure> {
+        let pair = self.channel()?;
+        let own = inside::choose_pid_namespace(&mut self.rec, &self.state)?;
+        let side = clone::spawn(cgroup, &mut Cx { rec: &mut self.rec, slots });
+        let side = match side {
+            Ok(side) => side,
+            Err(failure) => {
+                inside::choose_own(&mut self.rec, &own)?;
+                return Err(failure);
+            }
+        };
+        self.go_on_as(side, pair, false);
+        let done = inside::choose_own(&mut self.rec, &own);
+        if let Some(child) = &self.child {
+            self.state.process = Some(child.pid);
+            slots.insert(Slot::ProcessPid, Value::volatile(Kind::Pid, child.pid));
+            let born = inside::born(child.pid).unwrap_or_default();
+            slots.insert(Slot::ProcessBorn, Value::volatile(Kind::Time, born));
+        }
+        done
+    }
+
+    fn channel(&mut self) -> Result<(Channel, Channel), Failure> {
+        self.rec
             .call(
                 "socketpair",
                 || {
@@ -121,9 +157,12 @@ impl LinuxKernel {
                 zero,
                 Channel::pair,
             )
-            .map_err(|e| Failure::new("make a channel to init", Some(e)))?;
-        let mut cx = Cx { rec: &mut self.rec, slots };
-        match clone::clone(namespaces, cgroup, &mut cx, &self.state)? {
+            .map_err(|e| Failure::new("make a channel to the new process", Some(e)))
+    }
+
+    /// The new process never comes back from here; the runtime holds it from now on.
+    fn go_on_as(&mut self, side: clone::Side, (ours, theirs): (Channel, Channel), user_namespace: bool) {
+        match side {
             clone::Side::Init => {
                 drop(ours);
                 init::main(Init {
@@ -131,17 +170,24 @@ impl LinuxKernel {
                     ops: std::mem::take(&mut self.steps).into_iter().map(|s| s.op).collect(),
                     state: std::mem::take(&mut self.state),
                     watch: self.watch,
-                    user_namespace: namespaces.contains(&Ns::User),
+                    user_namespace,
                 })
             }
             clone::Side::Runtime { pid, pidfd } => {
                 drop(theirs);
-                // Init has its own descriptor of it; the mount goes with the last.
-                self.state.detached = None;
                 self.child = Some(Child { pid, pidfd, channel: ours });
-                Ok(())
             }
         }
+    }
+
+    /// What is said of the process that becomes the command.
+    fn who(&self) -> &'static str {
+        if self.state.joins { "the process" } else { "the init process" }
+    }
+
+    /// Looks at a step of a process that joins a container from outside.
+    fn from_outside(&mut self, op: &Op, slots: &Slots) -> Option<Vec<Fact>> {
+        (self.state.process.is_some() && self.watch != Watch::Off).then(|| self.facts(op, &mut slots.clone()))
     }
 
     /// The calls by which init made itself ready. Where nobody watches it does not
@@ -170,6 +216,9 @@ impl LinuxKernel {
             supervise::hold_signals(&mut self.rec)?;
         }
         if n >= self.sent {
+            if self.watch == Watch::BeforeAndAfter {
+                self.before = self.from_outside(&step.op, slots).unwrap_or_default();
+            }
             let child = self.child.as_mut().ok_or_else(no_init)?;
             let go = Go { upto, slots: slots.clone() };
             if let Err(e) = child.channel.send(&go, None) {
@@ -237,6 +286,10 @@ impl LinuxKernel {
             match answer {
                 Ok(Some(Answer::Done(mut applied))) => {
                     applied.calls = self.calls(n, applied.calls);
+                    if let Some(facts) = self.from_outside(&step.op, slots) {
+                        applied.before = std::mem::take(&mut self.before);
+                        applied.after = facts;
+                    }
                     return Ok(applied);
                 }
                 Ok(Some(Answer::Terminal | Answer::Listener)) => self.take_over()?,
@@ -343,19 +396,23 @@ impl LinuxKernel {
 
     fn init_died(&mut self, errno: Option<crate::kernel::Errno>) -> Failure {
         let Some(child) = self.child.take() else { return no_init() };
+        let who = self.who();
         match supervise::reap(&mut Recorder::off(), &child.pidfd) {
             Ok(Ended::Signal(n)) => {
                 let name = init::signal_name(n);
-                let failure = Failure::new(format!("go on: the init process was killed by {name}"), None);
+                let failure = Failure::new(format!("go on: {who} was killed by {name}"), None);
                 match n {
+                    libc::SIGKILL if self.state.joins => failure.status(137).hint(
+                        "the container ended meanwhile, or has too little memory: see `glassbox ps -a`",
+                    ),
                     libc::SIGKILL => failure.hint("the memory limit may be too low for it: see `dmesg`"),
                     _ => failure,
                 }
             }
             Ok(Ended::Code(code)) => {
-                Failure::new(format!("go on: the init process exited with {code} before its command"), errno)
+                Failure::new(format!("go on: {who} exited with {code} before its command"), errno)
             }
-            Err(e) => Failure::new("go on: the init process is gone", Some(e)),
+            Err(e) => Failure::new(format!("go on: {who} is gone"), Some(e)),
         }
     }
 
@@ -369,20 +426,31 @@ impl LinuxKernel {
         }
         let ended = ended?;
         slots.insert(Slot::ExitStatus, Value::Int(i64::from(ended.status())));
+        if self.state.joins {
+            // Its links are those of the container, which goes on.
+            return Ok(());
+        }
         net::settle(&mut self.rec)
     }
 
-    /// Kills init and waits until its namespaces are gone.
+    /// Kills init, or the process that joins, and waits until it is gone: with init its
+    /// namespaces.
     fn kill_init(&mut self) -> Result<(), Failure> {
         let Some(child) = self.child.take() else { return Ok(()) };
         self.watcher = None;
+        let who = self.who();
         match supervise::signal(&mut self.rec, &child.pidfd, libc::SIGKILL) {
             Ok(()) | Err(crate::kernel::Errno::ESRCH) => {}
-            Err(e) => return Err(Failure::new(format!("kill init, process {}", child.pid), Some(e))),
+            Err(e) => return Err(Failure::new(format!("kill {who}, {}", child.pid), Some(e))),
         }
         supervise::reap(&mut self.rec, &child.pidfd)
             .map(drop)
-            .map_err(|e| Failure::new(format!("wait for init, process {}", child.pid), Some(e)))
+            .map_err(|e| Failure::new(format!("wait for {who}, {}", child.pid), Some(e)))
+    }
+
+    /// Lets go of the command, which lives on.
+    fn let_run(&mut self) -> Result<(), Failure> {
+        self.child.take().map(drop).ok_or_else(no_init)
     }
 
     fn facts(&mut self, op: &Op, slots: &mut Slots) -> Vec<Fact> {
@@ -431,10 +499,10 @@ impl Kernel for LinuxKernel {
             if watch != Watch::Off {
                 self.groups.extend(Group::of(&step.op));
             }
-            if step.actor != Actor::Init {
+            if step.actor == Actor::Runtime {
                 continue;
             }
-            let its_own = plan.steps[n..].iter().take_while(|s| s.actor == Actor::Init);
+            let its_own = plan.steps[n..].iter().take_while(|s| s.actor != Actor::Runtime);
             let ahead = match watch {
                 Watch::Off => its_own.count(),
                 _ if self.ahead => its_own.count(),
@@ -446,11 +514,11 @@ impl Kernel for LinuxKernel {
     }
 
     fn apply(&mut self, step: &Step, slots: &mut Slots, life: OnLife<'_>) -> Result<Applied, StepFailure> {
-        if step.actor == Actor::Init {
+        if step.actor != Actor::Runtime {
             return self.init_step(step, slots, life);
         }
         let begins_or_ends_init = match &step.op {
-            Op::Clone { .. } | Op::Supervise { .. } => true,
+            Op::Clone { .. } | Op::SpawnInside { .. } | Op::Supervise { .. } | Op::LetRun => true,
             Op::Undo { of, .. } => matches!(**of, Op::Clone { .. }),
             _ => false,
         };
@@ -465,7 +533,9 @@ impl Kernel for LinuxKernel {
         let start = std::time::Instant::now();
         let done = match &step.op {
             Op::Clone { namespaces, cgroup } => self.clone_init(namespaces, cgroup.as_deref(), slots),
+            Op::SpawnInside { cgroup } => self.spawn_inside(cgroup.as_deref(), slots),
             Op::Supervise { interactive, .. } => self.supervise(*interactive, slots, life),
+            Op::LetRun => self.let_run(),
             _ => self.kill_init(),
         };
         let micros = if self.watch == Watch::Off { 0 } else { start.elapsed().as_micros() as u64 };
@@ -478,7 +548,7 @@ impl Kernel for LinuxKernel {
             match &step.op {
                 Op::Supervise { .. } => after.extend(super::cgroup::totals(&self.groups)),
                 // Heard only now: init starts while its namespaces are read.
-                Op::Clone { .. } => calls.extend(self.init_is_ready()?),
+                Op::Clone { .. } | Op::SpawnInside { .. } => calls.extend(self.init_is_ready()?),
                 _ => {}
             }
             Ok(())
@@ -511,7 +581,8 @@ impl Kernel for LinuxKernel {
         let done = match op {
             // After a crash of the runtime there is no descriptor of init.
             Op::Clone { .. } if self.child.is_none() => remnant::kill(&mut self.rec, &self.state),
-            Op::Clone { .. } => self.kill_init(),
+            Op::SpawnInside { .. } if self.child.is_none() => inside::kill_left(&mut self.rec, slots),
+            Op::Clone { .. } | Op::SpawnInside { .. } => self.kill_init(),
             _ => {
                 let mut slots = slots.clone();
                 let mut cx = Cx { rec: &mut self.rec, slots: &mut slots };

@@ -56,7 +56,10 @@ pub fn open(cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failure> {
     .map_err(fail(|| "make a session".to_owned()))?;
     ioctl(rec, &slave, "TIOCSCTTY", u64::from(libc::TIOCSCTTY as u32), 0)
         .map_err(fail(|| "make the terminal the session's own".to_owned()))?;
-    console(rec, state, &slave)?;
+    // The console of a container that runs is its first process's.
+    if !state.joins {
+        console(rec, state, &slave)?;
+    }
     for stream in 0..3 {
         calls::dup_onto(rec, &slave, stream).map_err(fail(|| format!("set standard stream {stream}")))?;
     }
