@@ -115,11 +115,11 @@ const AHEAD: usize = 40;
 fn match_one<'a>(told: &Told, runtime: &mut Queue<'a>, init: &mut Queue<'a>, out: &mut Vec<String>) {
     let queue = match told.actor {
         Actor::Runtime => runtime,
-        Actor::Init if next(told, init) => init,
-        Actor::Init if next(told, runtime) => runtime,
-        Actor::Init if at(told, init).is_some() => init,
-        Actor::Init if at(told, runtime).is_some() => runtime,
-        Actor::Init => init,
+        Actor::Init | Actor::Process if next(told, init) => init,
+        Actor::Init | Actor::Process if next(told, runtime) => runtime,
+        Actor::Init | Actor::Process if at(told, init).is_some() => init,
+        Actor::Init | Actor::Process if at(told, runtime).is_some() => runtime,
+        Actor::Init | Actor::Process => init,
     };
     let Some(n) = at(told, queue) else {
         let why = match queue.iter().find(|(_, seen)| seen.name == told.call.name) {
