@@ -34,7 +34,7 @@ const AFTER_THE_OTHERS: Duration = Duration::from_millis(200);
 #[derive(Debug, Args)]
 #[command(
     after_help = "With --trace the steps are told, when the command starts, which signals are passed on to it and how it ends; \
-                  what it does to files is told by a traced `run`."
+                  what changes in the container's files is told by the trace of its `run`."
 )]
 pub struct ExecArgs {
     #[command(flatten)]

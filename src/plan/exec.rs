@@ -224,7 +224,11 @@ mod tests {
             order::check(&plan).map_err(|e| e.rule)
         };
         assert_eq!(swapped(2, 3), Err("cgroups are joined while the host's can be seen"));
+        let mut late = whole.clone();
         let user = whole.steps.iter().position(|s| matches!(s.op, Op::SetUser { .. })).unwrap();
-        assert_eq!(swapped(3, user), Err("namespaces are joined while it is allowed"));
+        late.steps[3..=user].rotate_left(1);
+        late.steps.iter_mut().for_each(|s| s.phase = Phase::Exec);
+        let broken = order::check(&late).map_err(|e| e.rule);
+        assert_eq!(broken, Err("namespaces are joined while it is allowed"));
     }
 }

@@ -61,13 +61,8 @@ pub fn prepare(
     if !state.tty {
         // A session of its own: the runtime's terminal cannot signal it, nor it
         // the terminal's other processes.
-        rec.call(
-            "setsid",
-            Vec::new,
-            |pid: &rustix::process::Pid| Value::Int(i64::from(pid.as_raw_nonzero().get())),
-            rustix::process::setsid,
-        )
-        .map_err(fail(|| "make a session".to_owned()))?;
+        rec.call("setsid", Vec::new, calls::pid_inside, rustix::process::setsid)
+            .map_err(fail(|| "make a session".to_owned()))?;
         if state.let_run {
             let null = super::mounts::open_file(state, rec, "/dev/null", OFlags::RDWR)
                 .map_err(fail(|| "open /dev/null in the container".to_owned()))?;

@@ -47,13 +47,8 @@ pub fn open(cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failure> {
             },
         )
         .map_err(fail(|| "open the terminal's other end".to_owned()))?;
-    rec.call(
-        "setsid",
-        Vec::new,
-        |pid: &rustix::process::Pid| Value::Int(i64::from(pid.as_raw_nonzero().get())),
-        rustix::process::setsid,
-    )
-    .map_err(fail(|| "make a session".to_owned()))?;
+    rec.call("setsid", Vec::new, calls::pid_inside, rustix::process::setsid)
+        .map_err(fail(|| "make a session".to_owned()))?;
     ioctl(rec, &slave, "TIOCSCTTY", u64::from(libc::TIOCSCTTY as u32), 0)
         .map_err(fail(|| "make the terminal the session's own".to_owned()))?;
     // The console of a container that runs is its first process's.

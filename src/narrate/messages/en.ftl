@@ -251,7 +251,7 @@ join_namespaces =
         }
     .did =
         { $namespaces_count ->
-            [0] setns accepted that there was nothing to join.
+            [0] There was nothing more to join.
            *[other] setns accepted all of them at once. The evidence has the number of each namespace beside that of the first process: they are equal where both are in the same one.
         }
     .why = What makes a process one of a container is that it has the same namespaces. With the mount namespace come the container's root and all that is masked in it. The kernel checks every one before it enters the first, the user namespace first of all.

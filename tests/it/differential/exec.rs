@@ -7,8 +7,8 @@ use std::process::Stdio;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use glassbox::kernel::model::{Console, ModelKernel, World};
-use glassbox::kernel::{Applied, Failure, Kernel, Slots, StepFailure, Watch};
+use glassbox::kernel::model::{Console, ModelKernel, Stream, World};
+use glassbox::kernel::{Applied, Kernel, Slots, StepFailure, Watch};
 use glassbox::plan::exec::{Attached, Standing, Target, plan};
 use glassbox::plan::op::Slot;
 use glassbox::plan::{Op, Plan};
@@ -154,8 +154,10 @@ fn running(wanted: &Wanted) -> (ModelKernel, Plan, Rc<RefCell<String>>) {
     let out: Rc<RefCell<String>> = Rc::default();
     let to = out.clone();
     let console = Console {
-        output: Box::new(move |_, bytes| {
-            to.borrow_mut().push_str(&String::from_utf8_lossy(bytes));
+        output: Box::new(move |stream, bytes| {
+            if stream == Stream::Stdout {
+                to.borrow_mut().push_str(&String::from_utf8_lossy(bytes));
+            }
             true
         }),
         input: Box::new(|| None),
@@ -174,7 +176,7 @@ fn exec_plan(run: &Plan, own: &Process, wanted: &Wanted, command: &[&str]) -> Pl
         privileged: wanted.privileged,
         ..ExecRequest::default()
     };
-    let user = User { uid: 1000, gid: 1000, groups: vec![], home: "/".to_owned() };
+    let user = User { uid: 1000, gid: 1000, groups: vec![], home: "/home/box".to_owned() };
     let user = wanted.user.then_some(AsUser { user, own_home: "/root".to_owned() });
     let here = glassbox::kernel::linux::host::facts().unwrap().capabilities;
     let process = process(own, &request, user.as_ref(), here).unwrap();
@@ -205,7 +207,8 @@ fn modelled(wanted: &Wanted, own: &Process) -> Seen {
 fn a_further_command_is_the_same_on_both() {
     for wanted in &WANTED {
         let (real, own) = real(wanted);
-        assert!(real.out.contains("same pid") && real.out.contains("same mnt"), "{}", real.out);
+        // Another user may not look at the first process's.
+        assert!(real.out.contains("same pid") != wanted.user, "{}", real.out);
         let model = modelled(wanted, &own);
         assert_eq!(real.out, model.out, "{:?}", wanted.run);
         assert_eq!(real, model, "{:?}", wanted.run);
@@ -220,29 +223,20 @@ fn a_fault_on_the_model_leaves_the_container_alone() {
     let (mut kernel, run, out) = running(wanted);
     let plan = exec_plan(&run, &own, wanted, &["echo", "never"]);
     for step in &plan.steps {
-        let processes = |kernel: &mut ModelKernel| {
-            kernel.observe(glassbox::kernel::Subject::Processes, &Slots::new()).len()
-        };
-        let before = processes(&mut kernel);
         kernel.begin(&plan, Watch::Off);
         let mut slots = Slots::new();
-        let mut failed: Option<Failure> = None;
-        for one in &plan.steps {
-            if one.id == step.id {
-                failed = Some(Failure::new("go on", None));
-                break;
-            }
+        for one in plan.steps.iter().take_while(|one| one.id != step.id) {
             kernel.apply(one, &mut slots, &mut |_| {}).unwrap();
         }
-        assert!(failed.is_some());
         for one in plan.steps.iter().rev() {
             kernel.undo(&one.op, &slots).unwrap();
         }
-        assert_eq!(processes(&mut kernel), before, "{}", step.id);
     }
     assert_eq!(*out.borrow(), "");
     // And it can be joined still.
-    let plan = exec_plan(&run, &own, wanted, &["echo", "still"]);
+    let plan = exec_plan(&run, &own, wanted, &["ps"]);
     carry_out(&mut kernel, &plan, |_| false).unwrap();
-    assert_eq!(*out.borrow(), "still\n");
+    let out = out.borrow();
+    let commands: Vec<&str> = out.lines().skip(1).filter_map(|l| l.split_whitespace().nth(2)).collect();
+    assert_eq!(commands, ["sleep", "ps"], "{out}");
 }

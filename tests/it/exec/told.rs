@@ -8,7 +8,7 @@ use glassbox::trace::{Body, Event, EventSink, Fact, Life, When, redact};
 
 use super::Running;
 use crate::support::{Sandbox, with_input};
-use crate::truth::read_recording;
+use crate::truth::{exec_agrees, read_recording};
 
 fn recorded(options: &[&str], command: &[&str], status: i32) -> Vec<Event> {
     let sandbox = Sandbox::root();
@@ -89,6 +89,17 @@ fn the_evidence_is_read_from_the_kernel() {
         })
         .collect();
     assert!(matches!(lives[..], [Life::Started { .. }, Life::Exited { code: Some(4), .. }]), "{lives:?}");
+}
+
+#[test]
+#[ignore = "root"]
+fn what_is_told_is_what_strace_sees() {
+    for run in [&[][..], &["--userns", "100000:65536"]] {
+        let sandbox = Sandbox::root();
+        let _container = Running::new(&sandbox, run);
+        exec_agrees(&sandbox, &["-u", "1000:1000", "-w", "/tmp", "one", "sh", "-c", "exit 3"], 3);
+        exec_agrees(&sandbox, &["-d", "one", "true"], 0);
+    }
 }
 
 fn story(events: &[Event], lang: Lang) -> String {
