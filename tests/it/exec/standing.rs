@@ -80,7 +80,7 @@ fn privileged_is_the_command_alone() {
 #[ignore = "root"]
 fn a_process_on_its_way_in_is_out_of_reach() {
     let sandbox = Sandbox::root();
-    let container = Running::new(&sandbox, &["--cap-add", "SYS_PTRACE"]);
+    let container = Running::new(&sandbox, &[]);
     let mut stepping = sandbox
         .command(&["exec", "--step=line", "one", "true"])
         .stdin(std::process::Stdio::piped())
