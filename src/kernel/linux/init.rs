@@ -154,7 +154,9 @@ fn prepare(rec: &mut Recorder, joins: bool) -> Result<(), Errno> {
     if joins {
         // Others see this process from now on. Until execve it holds what is the host's:
         // they must neither trace it nor reach its descriptors and its program.
-        super::security::prctl(rec, "PR_SET_DUMPABLE", libc::PR_SET_DUMPABLE, 0)?;
+        super::calls::prctl(rec, libc::PR_SET_DUMPABLE, 0, 0, || {
+            vec![("option", Value::from("PR_SET_DUMPABLE")), ("arg2", Value::from("SUID_DUMP_DISABLE"))]
+        })?;
     }
     // The modes in the plan are meant as they stand; the command gets 022.
     let none = Mode::empty();
