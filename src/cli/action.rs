@@ -38,6 +38,13 @@ impl ActionArgs {
         Watching::new(context, &self.trace, false, fault).map_err(|e| e.status(1))
     }
 
+    /// Opens the listeners of a command that has a terminal, perhaps, and whose own
+    /// status is this one's.
+    pub fn watching_command(&self, context: &Context, tty: bool) -> Result<Watching, CliError> {
+        let fault = Fault::parse(self.fail.as_deref(), self.kill_at.as_deref())?;
+        Watching::new(context, &self.trace, tty, fault)
+    }
+
     /// Somebody looks on, records, stops, or tries a fault out.
     pub fn is_watched(&self) -> bool {
         self.trace.is_on() || self.fail.is_some() || self.kill_at.is_some()

@@ -1,10 +1,11 @@
 //! The options of `run`, shared with `plan run`.
 
 use std::env;
+use std::path::Path;
 
 use clap::{ArgAction, Args};
 
-use super::error::CliError;
+use super::error::{CliError, io};
 use super::sizes::{parse_bytes, parse_cpus};
 use crate::container::name;
 use crate::spec::{NetworkMode, RunRequest, SpecError, ports, volumes};
@@ -149,11 +150,29 @@ impl ContainerArgs {
 
 /// `NAME` takes the value from this process's environment, and is left out if
 /// that has none.
-fn setting(text: &str) -> Option<String> {
+pub fn setting(text: &str) -> Option<String> {
     if text.contains('=') {
         return Some(text.to_owned());
     }
     env::var_os(text).map(|v| format!("{text}={}", v.to_string_lossy()))
+}
+
+/// The settings of a file with one on each line; empty lines and those that begin
+/// with `#` say nothing.
+pub fn env_file(path: &Path) -> Result<Vec<String>, CliError> {
+    let text = std::fs::read_to_string(path).map_err(|e| io("read", path, &e).status(125))?;
+    let lines = text.lines().map(str::trim_start).filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let mut settings = Vec::new();
+    for line in lines {
+        let name = line.split('=').next().unwrap_or_default();
+        if name.is_empty() || name.contains(char::is_whitespace) {
+            return Err(CliError::new(format!("{}: {name:?} is no name of a variable", path.display()))
+                .hint("write NAME=VALUE on each line, without spaces before the '='")
+                .status(125));
+        }
+        settings.extend(setting(line));
+    }
+    Ok(settings)
 }
 
 fn userns(text: &str) -> Result<Option<(u32, u32)>, SpecError> {

@@ -39,7 +39,7 @@ impl Fault {
         match plan.step(id) {
             Some(_) => Ok(()),
             None => Err(CliError::new(format!("the plan has no step {id}"))
-                .hint("`glassbox plan run …` with the same options lists the steps")
+                .hint("`glassbox plan` with the same command and options lists the steps")
                 .status(125)),
         }
     }

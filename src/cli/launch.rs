@@ -270,8 +270,7 @@ impl Journal for Keeper {
                     pid: slots.get(&Slot::InitPid).and_then(|v| v.text().parse().ok()),
                     address: slots.get(&Slot::Address).map(crate::trace::Value::text),
                     started: Some(Timestamp::now()),
-                    runner: None,
-                    exit: None,
+                    ..Running::default()
                 };
             }
             // A kill or a failure before the record says it must not lose it.

@@ -9,6 +9,7 @@ mod config;
 mod context;
 mod diff;
 mod error;
+mod exec;
 mod export;
 mod fault;
 mod filter;
@@ -79,6 +80,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::RunArgs>),
+    Exec(Box<exec::ExecArgs>),
     Plan(plan::PlanArgs),
     Ps(ps::PsArgs),
     Inspect(inspect::InspectArgs),
@@ -122,6 +124,7 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
     };
     let result = Context::new(cli.global).and_then(|context| match cli.command {
         Command::Run(args) => run::run(&context, *args),
+        Command::Exec(args) => exec::run(&context, &args),
         Command::Plan(args) => plan::run(&context, args),
         Command::Ps(args) => ps::run(&context, &args),
         Command::Inspect(args) => inspect::run(&context, &args),

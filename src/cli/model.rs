@@ -319,7 +319,7 @@ impl Kernel for Session {
     }
 
     fn apply(&mut self, step: &Step, slots: &mut Slots, life: OnLife<'_>) -> Result<Applied, StepFailure> {
-        let Op::Supervise { tty, interactive } = step.op else {
+        let Op::Supervise { tty, interactive, .. } = step.op else {
             return self.kernel.apply(step, slots, life);
         };
         self.held = None;
@@ -352,7 +352,7 @@ impl Journal for Keeper {
             address: slots.get(&Slot::Address).map(crate::trace::Value::text),
             started: Some(Timestamp::now()),
             runner: i32::try_from(std::process::id()).ok(),
-            exit: None,
+            ..Running::default()
         };
         self.receipt
             .running(&self.running)

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::args::ContainerArgs;
 use super::context::Context;
 use super::error::CliError;
-use super::{launch, load, output, pull, setup};
+use super::{exec, launch, load, output, pull, setup};
 use crate::narrate::Narrator;
 use crate::render::paint::Paint;
 use crate::render::plan_table;
@@ -24,6 +24,8 @@ enum PlanCommand {
     /// Show the plan of `run` with the same options
     #[command(disable_help_flag = true)]
     Run(Box<PlanRunArgs>),
+    /// Show the plan of `exec` with the same options
+    Exec(Box<PlanExecArgs>),
     /// Show the plan of `load` for an archive: it is looked at, and nothing is stored
     Load(PlanLoadArgs),
     /// Show the plan of `pull` for a name: the registry is asked, and nothing is fetched
@@ -61,6 +63,15 @@ struct PlanRunArgs {
     container: ContainerArgs,
 }
 
+#[derive(Debug, Args)]
+struct PlanExecArgs {
+    /// Form of the output
+    #[arg(long, default_value = "table")]
+    format: Format,
+    #[command(flatten)]
+    wanted: exec::WantedArgs,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
     /// A line per step.
@@ -76,6 +87,10 @@ pub fn run(context: &Context, args: PlanArgs) -> Result<u8, CliError> {
             let request = args.container.request()?;
             let image = setup::image(context, &args.container.image, true)?;
             (launch::prepare(context, &args.container, &request, &image, true)?.plan, args.format)
+        }
+        PlanCommand::Exec(args) => {
+            let plan = exec::foresee(context, &args.wanted);
+            (plan.map_err(|e| if e.status == 1 { e.status(125) } else { e })?, args.format)
         }
         PlanCommand::Load(args) => (load::foresee(context, &args.input)?, args.format),
         PlanCommand::Pull(args) => (pull::foresee(context, &args.image, &args.from)?, args.format),

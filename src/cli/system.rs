@@ -35,6 +35,9 @@ pub fn run(context: &Context, args: &SystemArgs) -> Result<u8, CliError> {
                 }
                 let what = if one.removed { "removed" } else { "kept, as exited" };
                 match one.action {
+                    _ if one.joined => {
+                        text.push_str(&format!("{id}: undone; it was a command in a container\n"))
+                    }
                     true => text.push_str(&format!("{id}: undone; it was an action on images\n")),
                     false => text.push_str(&format!("{id}: undone; container {what}\n")),
                 }

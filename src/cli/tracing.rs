@@ -441,17 +441,33 @@ pub fn names_of(plan: &Plan) -> Vec<Value> {
 
 /// The paths on the command line that belong to this machine and not to the run.
 fn places(command: &[String]) -> impl Iterator<Item = &str> {
-    const FLAGS: [&str; 5] = ["--root", "--run-root", "--trace-file", "--input", "-i"];
+    const FLAGS: [&str; 4] = ["--root", "--run-root", "--trace-file", "--env-file"];
+    // Elsewhere `-i` has no value.
+    let loads = command.iter().any(|a| a == "load");
+    let names = move |flag: &str| FLAGS.contains(&flag) || loads && ["--input", "-i"].contains(&flag);
     let next = command.iter().skip(1).map(Some).chain([None]);
-    command.iter().zip(next).filter_map(|(arg, next)| match arg.split_once('=') {
-        Some((flag, value)) if FLAGS.contains(&flag) => Some(value),
-        _ => next.map(String::as_str).filter(|_| FLAGS.contains(&arg.as_str())),
+    command.iter().zip(next).filter_map(move |(arg, next)| match arg.split_once('=') {
+        Some((flag, value)) if names(flag) => Some(value),
+        _ => next.map(String::as_str).filter(|_| names(arg)),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::masked;
+    use super::{masked, places};
+
+    #[test]
+    fn only_what_is_a_place_is_named_as_one() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        for (typed, wanted) in [
+            ("--root /a exec -i one cat", &["/a"][..]),
+            ("exec --env-file /b/env one cat", &["/b/env"]),
+            ("load -i /c.tar --trace-file=/d.jsonl", &["/c.tar", "/d.jsonl"]),
+            ("run -i box cat", &[]),
+        ] {
+            assert_eq!(places(&words(typed)).collect::<Vec<_>>(), wanted, "{typed}");
+        }
+    }
 
     #[test]
     fn passwords_are_masked() {

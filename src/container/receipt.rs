@@ -38,9 +38,21 @@ pub struct Running {
     /// The glassbox process itself, where the container has no process of the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runner: Option<i32>,
+    /// A process that joins the container, where the plan is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined: Option<Joined>,
     /// How the command ended, until the record says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<u8>,
+}
+
+/// A process that joins a container, and no later one of its pid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// Its pid on the host.
+    pub pid: i32,
+    /// When it was born, in clock ticks since the machine started.
+    pub born: u64,
 }
 
 /// A receipt that this process holds.
@@ -55,14 +67,21 @@ pub fn receipts_dir(run: &Path) -> PathBuf {
 }
 
 impl Receipt {
-    /// Writes the plan. It appears in its place complete and locked.
+    /// Writes the plan under the name of its container. It appears in its place complete
+    /// and locked.
     pub fn write(run: &Path, plan: &Plan) -> io::Result<Receipt> {
+        Receipt::write_as(run, &plan.container, plan)
+    }
+
+    /// Writes a plan about a container that has a receipt already, under a name that
+    /// nobody has: 64 hexadecimal digits.
+    pub fn write_as(run: &Path, name: &str, plan: &Plan) -> io::Result<Receipt> {
         let parent = receipts_dir(run);
-        let dir = parent.join(&plan.container);
+        let dir = parent.join(name);
         let json = serde_json::to_vec(plan)?;
         let mut last = None;
         for n in 0..TRIES {
-            let new = parent.join(format!("{UNFINISHED}{}-{n}", plan.container));
+            let new = parent.join(format!("{UNFINISHED}{name}-{n}"));
             match place(&new, &dir, &json) {
                 Ok(Some(lock)) => return Ok(Receipt { dir, _lock: lock }),
                 Ok(None) => {}
@@ -156,6 +175,21 @@ pub enum Written {
 /// Looks at the receipt of one container; `None` if there is none.
 pub fn look(run: &Path, id: &str) -> io::Result<Option<Found>> {
     look_at(&receipts_dir(run).join(id))
+}
+
+/// The plan that a living process carries out on a container, and the file with what
+/// is known only while it runs; `None` when nobody does.
+pub fn held_plan(run: &Path, id: &str) -> io::Result<Option<(Plan, PathBuf)>> {
+    if !matches!(look(run, id)?, Some(Found::Held(_))) {
+        return Ok(None);
+    }
+    let dir = receipts_dir(run).join(id);
+    match fs::read(dir.join("plan.json")) {
+        Ok(text) => Ok(Some((serde_json::from_slice(&text)?, dir.join("running.json")))),
+        // It has ended meanwhile.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
 }
 
 fn look_at(dir: &Path) -> io::Result<Option<Found>> {

@@ -8,7 +8,9 @@ use super::receipt::{self, CutOff, Written};
 use super::record::{self, Status};
 use crate::engine::{Emitter, of_the_container, rollback};
 use crate::kernel::{Failure, Kernel, Slots, Watch};
+use crate::plan::op::Slot;
 use crate::plan::{Op, Plan, StepId};
+use crate::trace::{Kind, Value};
 
 /// The exit status of a command that was killed with its runtime.
 pub const KILLED: u8 = 137;
@@ -22,6 +24,8 @@ pub struct Repaired {
     pub removed: bool,
     /// It was an action on images, and there is no container.
     pub action: bool,
+    /// It was a command in a container, which is not touched.
+    pub joined: bool,
     /// What could not be undone.
     pub left: Vec<(StepId, Failure)>,
     /// Why its receipt could not be used, and what that means.
@@ -92,10 +96,11 @@ fn undo(
     let keep = record.as_ref().is_some_and(|r| !r.remove && (r.status == Status::Exited || has_run()));
     if let Some(mut plan) = plan {
         one.action = plan.steps.iter().any(|s| matches!(s.op, Op::Image(_)));
+        one.joined = plan.steps.iter().any(|s| matches!(s.op, Op::SpawnInside { .. }));
         kernel.begin(&plan, Watch::Off);
         // What the container wrote outlives the undoing of the directories that the plan made.
         plan.steps.retain(|s| !(keep && of_the_container(&s.op, &one.id)));
-        one.left = rollback(&plan.steps, kernel, &Slots::new(), emitter);
+        one.left = rollback(&plan.steps, kernel, &slots(&last), emitter);
     }
     one.removed = !keep;
     if keep {
@@ -110,6 +115,16 @@ fn undo(
             Failure::new(format!("remove {}", dir.display()), Some(e.into())),
         ));
     }
+}
+
+/// What was written down of the values that steps had filled in.
+fn slots(last: &receipt::Running) -> Slots {
+    let mut slots = Slots::new();
+    if let Some(joined) = last.joined {
+        slots.insert(Slot::ProcessPid, Value::volatile(Kind::Pid, joined.pid));
+        slots.insert(Slot::ProcessBorn, Value::volatile(Kind::Time, joined.born));
+    }
+    slots
 }
 
 /// Whether the writable layer holds more than the places that init makes in it

@@ -92,7 +92,7 @@ impl Driver<'_, '_, '_> {
         *started |= matches!(step.op, Op::Exec { .. });
         let (micros, unchanged) = (applied.micros, applied.unchanged);
         tell(self.emitter, &step.id, applied);
-        let filled = if slots.len() > known { filled_by(&step.op).into_iter().collect() } else { Vec::new() };
+        let filled = if slots.len() > known { filled_by(&step.op) } else { &[] };
         self.emitter.emit(|| Body::Done {
             step: step.id.clone(),
             micros,
@@ -139,12 +139,13 @@ fn tell(emitter: &mut Emitter<'_>, step: &StepId, applied: Applied) {
     }
 }
 
-fn filled_by(op: &Op) -> Option<Slot> {
+fn filled_by(op: &Op) -> &'static [Slot] {
     match op {
-        Op::Clone { .. } => Some(Slot::InitPid),
-        Op::AllocateAddress { .. } => Some(Slot::Address),
-        Op::Supervise { .. } => Some(Slot::ExitStatus),
-        _ => None,
+        Op::Clone { .. } | Op::FindInit { .. } => &[Slot::InitPid],
+        Op::SpawnInside { .. } => &[Slot::ProcessPid, Slot::ProcessBorn],
+        Op::AllocateAddress { .. } => &[Slot::Address],
+        Op::Supervise { .. } => &[Slot::ExitStatus],
+        _ => &[],
     }
 }
 
@@ -199,6 +200,7 @@ pub fn leaves_something(op: &Op) -> bool {
         | Op::MountOverlay { .. }
         | Op::CreateCgroup { .. }
         | Op::Clone { .. }
+        | Op::SpawnInside { .. }
         | Op::CreateBridge { .. }
         | Op::WriteSysctl { .. }
         | Op::CreateNat { .. }
@@ -222,6 +224,10 @@ pub fn leaves_something(op: &Op) -> bool {
         | Op::WriteIdMaps { .. }
         | Op::JoinCgroup { .. }
         | Op::UnshareCgroup
+        | Op::FindInit { .. }
+        | Op::JoinNamespaces { .. }
+        // Let run, it is no longer the plan's.
+        | Op::LetRun
         | Op::SetLinkUp { .. }
         | Op::AddAddress { .. }
         | Op::AddDefaultRoute { .. }

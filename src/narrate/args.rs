@@ -17,13 +17,16 @@ pub struct Known<'a> {
 }
 
 /// Every slot. The match makes a new one fail to compile here.
-pub(super) const SLOTS: [Slot; 3] = [Slot::InitPid, Slot::Address, Slot::ExitStatus];
+pub(super) const SLOTS: [Slot; 5] =
+    [Slot::InitPid, Slot::Address, Slot::ExitStatus, Slot::ProcessPid, Slot::ProcessBorn];
 
 pub(super) fn slot_message(slot: Slot) -> &'static str {
     match slot {
         Slot::InitPid => "slot_init_pid",
         Slot::Address => "slot_address",
         Slot::ExitStatus => "slot_exit_status",
+        Slot::ProcessPid => "slot_process_pid",
+        Slot::ProcessBorn => "slot_process_born",
     }
 }
 
@@ -50,6 +53,9 @@ pub(super) fn of_op(
         };
         text(&mut args, "profile", profile);
         text(&mut args, "told", if *told { "true" } else { "false" });
+    }
+    if let Op::Supervise { joined, .. } = op {
+        text(&mut args, "joined", if *joined { "true" } else { "false" });
     }
     if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(op) {
         let fill = Fill { known, separator, unfilled, bare: matches!(op, Op::PublishPort { .. }) };

@@ -83,6 +83,12 @@ pub(super) fn commands(op: &Op, known: Known<'_>) -> Vec<String> {
             files.iter().map(|f| format!("echo {} > {}", pid(known), quote(f))).collect()
         }
         Op::UnshareCgroup => vec!["unshare --cgroup sh".into()],
+        Op::FindInit { state, .. } => vec![
+            format!("grep -o '\"pid\":[0-9]*' {}", q(state)),
+            format!("grep NSpid /proc/{}/status", init(known)),
+        ],
+        Op::SpawnInside { .. } => vec![nsenter(&[Ns::Pid], known)],
+        Op::JoinNamespaces { namespaces } => vec![nsenter(namespaces, known)],
         Op::CreateBridge { name, address, prefix } => vec![
             format!("ip link add {} type bridge", q(name)),
             format!("ip addr add {address}/{prefix} dev {}", q(name)),
@@ -175,6 +181,8 @@ pub(super) fn commands(op: &Op, known: Known<'_>) -> Vec<String> {
             vec![format!("cd {} && exec env -i{env} {}", q(cwd), words(argv))]
         }
         Op::Supervise { .. } => vec![format!("wait {}; echo $?", pid(known))],
+        // What the shell has for it takes a command, which is running by now.
+        Op::LetRun => vec![],
         Op::ReadChanges { upper, .. } => vec![format!("find {} -ls", q(upper))],
         Op::RecordExit { .. } => vec![],
         Op::RemoveContainer { path } => vec![format!("rm -rf --one-file-system {}", q(path))],
@@ -192,7 +200,7 @@ pub(super) fn undo(op: &Op, known: Known<'_>) -> Vec<String> {
         | Op::Mount { target, .. }
         | Op::Bind { target, .. } => vec![format!("umount {}", q(target))],
         Op::CreateCgroup { path, .. } => vec![format!("rmdir {}", q(path))],
-        Op::Clone { .. } => vec![format!("kill -KILL {}", pid(known))],
+        Op::Clone { .. } | Op::SpawnInside { .. } => vec![format!("kill -KILL {}", pid(known))],
         Op::CreateBridge { name, .. } => vec![format!("ip link del {}", q(name))],
         Op::CreateVeth { host, .. } => vec![format!("ip link del {}", q(host))],
         Op::WriteFile { path, .. } => vec![format!("rm {}", q(path))],
@@ -204,7 +212,15 @@ fn slot_or(known: Known<'_>, slot: Slot, variable: &str) -> String {
     known.slots.get(&slot).map_or_else(|| variable.to_owned(), |v| quote(&v.text()))
 }
 
+/// The process that the plan makes.
 fn pid(known: Known<'_>) -> String {
+    if known.slots.contains_key(&Slot::ProcessPid) {
+        return slot_or(known, Slot::ProcessPid, "$PID");
+    }
+    init(known)
+}
+
+fn init(known: Known<'_>) -> String {
     slot_or(known, Slot::InitPid, "$PID")
 }
 
@@ -262,6 +278,23 @@ fn unshare(namespaces: &[Ns]) -> String {
         });
     }
     command + " sh"
+}
+
+fn nsenter(namespaces: &[Ns], known: Known<'_>) -> String {
+    let options: String = namespaces
+        .iter()
+        .map(|ns| match ns {
+            Ns::User => " --user",
+            Ns::Mnt => " --mount",
+            Ns::Pid => " --pid",
+            Ns::Uts => " --uts",
+            Ns::Ipc => " --ipc",
+            Ns::Net => " --net",
+            Ns::Cgroup => " --cgroup",
+            Ns::Time => " --time",
+        })
+        .collect();
+    format!("nsenter --target {}{options} sh", init(known))
 }
 
 /// As mount(8) takes them: kind, id on disk, id of the host, how many.

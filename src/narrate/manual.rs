@@ -33,6 +33,13 @@ pub fn man(op: &Op) -> Vec<&'static str> {
         }
         Op::WriteIdMaps { .. } => vec!["user_namespaces(7)"],
         Op::UnshareCgroup => vec!["cgroup_namespaces(7)", "unshare(2)"],
+        Op::FindInit { .. } => vec!["pidfd_open(2)", "proc(5)"],
+        Op::SpawnInside { .. } => vec!["setns(2)", "pid_namespaces(7)", "clone(2)"],
+        Op::JoinNamespaces { namespaces } => {
+            let mut pages = vec!["setns(2)", "nsenter(1)", "namespaces(7)"];
+            pages.extend(namespaces.iter().map(|ns| ns_page(*ns)));
+            pages
+        }
         Op::CreateBridge { .. } => vec!["bridge(8)", "rtnetlink(7)"],
         Op::WriteSysctl { .. } => vec!["ip(7)", "sysctl(8)"],
         Op::CreateNat { .. } | Op::PublishPort { .. } => vec!["nft(8)"],
@@ -67,6 +74,7 @@ pub fn man(op: &Op) -> Vec<&'static str> {
         Op::LoadSeccomp { .. } => vec!["seccomp(2)"],
         Op::Exec { .. } => vec!["execve(2)"],
         Op::Supervise { .. } => vec!["waitpid(2)", "pid_namespaces(7)"],
+        Op::LetRun => vec!["prctl(2)", "setsid(2)"],
         Op::ReadChanges { .. } => vec!["kernel documentation: filesystems/overlayfs"],
         Op::RecordExit { .. } => vec!["wait(2)", "rename(2)"],
         Op::RemoveContainer { .. } => vec!["unlink(2)", "rmdir(2)"],

@@ -105,7 +105,16 @@ fn next(op: &Op) -> Option<Op> {
             Op::JoinCgroup { files: vec![s("/sys/fs/cgroup/cpu/glassbox-4f1c9be2d07a/cgroup.procs")] }
         }
         Op::JoinCgroup { .. } => Op::UnshareCgroup,
-        Op::UnshareCgroup => {
+        Op::UnshareCgroup => Op::FindInit {
+            state: format!("/run/glassbox/receipts/{CONTAINER}/running.json"),
+            container: s(DIR),
+            cgroup: s("glassbox-4f1c9be2d07a"),
+        },
+        Op::FindInit { .. } => Op::SpawnInside { cgroup: Some(s("/sys/fs/cgroup/glassbox-4f1c9be2d07a")) },
+        Op::SpawnInside { .. } => {
+            Op::JoinNamespaces { namespaces: vec![Ns::Mnt, Ns::Uts, Ns::Ipc, Ns::Net, Ns::Cgroup, Ns::Time] }
+        }
+        Op::JoinNamespaces { .. } => {
             Op::CreateBridge { name: s("glass0"), address: Ipv4Addr::new(10, 88, 0, 1), prefix: 16 }
         }
         Op::CreateBridge { .. } => {
@@ -204,10 +213,9 @@ fn next(op: &Op) -> Option<Op> {
             env: vec![s("PATH=/bin"), s("HOME=/root")],
             cwd: s("/"),
         },
-        Op::Exec { .. } => Op::Supervise { tty: false, interactive: true },
-        Op::Supervise { .. } => {
-            Op::ReadChanges { upper: format!("{DIR}/upper"), lower: vec![layer('4'), layer('2')] }
-        }
+        Op::Exec { .. } => Op::Supervise { tty: false, interactive: true, joined: false },
+        Op::Supervise { .. } => Op::LetRun,
+        Op::LetRun => Op::ReadChanges { upper: format!("{DIR}/upper"), lower: vec![layer('4'), layer('2')] },
         Op::ReadChanges { .. } => Op::RecordExit { record: format!("{DIR}/record.json") },
         Op::RecordExit { .. } => Op::RemoveContainer { path: s(DIR) },
         Op::RemoveContainer { .. } => Op::Image(images()[0].clone()),
@@ -280,7 +288,10 @@ pub fn edges() -> Vec<Op> {
         Op::LoadSeccomp { profile: SeccompProfile::Default { caps: vec![] }, told: true },
         Op::LoadSeccomp { profile: SeccompProfile::Unconfined, told: true },
         Op::Exec { argv: vec![s("true")], env: vec![], cwd: s("/work dir") },
-        Op::Supervise { tty: true, interactive: false },
+        Op::Supervise { tty: true, interactive: false, joined: true },
+        Op::SpawnInside { cgroup: None },
+        Op::JoinNamespaces { namespaces: vec![] },
+        Op::JoinNamespaces { namespaces: vec![Ns::User] },
         Op::ReadChanges { upper: s("/u"), lower: vec![] },
     ];
     ops.extend(image_edges());

@@ -261,6 +261,7 @@ fn only_reads(op: &Op) -> bool {
             | Op::UseLayer { .. }
             | Op::ReadHostKernel
             | Op::LookForKernel { .. }
+            | Op::FindInit { .. }
             | Op::Supervise { .. }
             | Op::ReadChanges { .. }
     )

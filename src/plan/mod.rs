@@ -4,6 +4,7 @@
 
 pub mod cgroup;
 pub mod container;
+pub mod exec;
 pub mod image;
 pub mod op;
 pub mod order;

@@ -30,12 +30,19 @@ pub enum Arg<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Slot {
-    /// The init process's pid as the runtime sees it; filled by [`Op::Clone`].
+    /// The init process's pid as the runtime sees it; filled by [`Op::Clone`], and by
+    /// [`Op::FindInit`] where the container runs already.
     InitPid,
     /// The container's address, `a.b.c.d/len`; filled by [`Op::AllocateAddress`].
     Address,
     /// The exit status, 0 to 255; filled by [`Op::Supervise`].
     ExitStatus,
+    /// The pid of a process that joins a container, as the runtime sees it; filled by
+    /// [`Op::SpawnInside`].
+    ProcessPid,
+    /// When that process was born, in clock ticks since the machine started: with its
+    /// pid it names the process, and no later one of that pid. Filled with it.
+    ProcessBorn,
 }
 
 /// A Linux namespace type, namespaces(7).
@@ -362,14 +369,36 @@ pub enum Op {
         /// `/proc/PID/gid_map`.
         gid: Vec<IdMap>,
     },
-    /// Put init into the cgroups (v1: one file per hierarchy).
+    /// Put the process that will be the command into the cgroups (v1: one file per hierarchy).
     JoinCgroup {
-        /// Files `cgroup.procs`, to which the runtime writes init's pid, or `tasks`, to which
-        /// init writes 0 for itself.
+        /// Files `cgroup.procs`, to which the runtime writes the process's pid, or `tasks`, to
+        /// which the process writes 0 for itself.
         files: Vec<String>,
     },
     /// Take the cgroup joined as the root of a new cgroup namespace.
     UnshareCgroup,
+    /// Find the first process of a container that runs, and hold it by a pidfd, which
+    /// means this process and no later one of its pid. Fills [`Slot::InitPid`].
+    FindInit {
+        /// The container's run-time state, a file that says its pid.
+        state: String,
+        /// The container's directory, by which its mounts are known.
+        container: String,
+        /// The name of its cgroup in every hierarchy that it has one in.
+        cgroup: String,
+    },
+    /// Make a process in the container's pid namespace: pid_namespaces(7) lets a process
+    /// choose that namespace for its children only. Fills [`Slot::ProcessPid`] and
+    /// [`Slot::ProcessBorn`].
+    SpawnInside {
+        /// cgroup v2 directory to be born in.
+        cgroup: Option<String>,
+    },
+    /// Enter the other namespaces of the container's first process, with one setns(2).
+    JoinNamespaces {
+        /// Those that are the container's own, but for its pid namespace.
+        namespaces: Vec<Ns>,
+    },
     /// Make a bridge with an address; an existing one of that name is used.
     CreateBridge {
         /// Interface name.
@@ -589,7 +618,13 @@ pub enum Op {
         tty: bool,
         /// Standard input is connected.
         interactive: bool,
+        /// The command is a further process of a container, not its first: the container
+        /// does not end with it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        joined: bool,
     },
+    /// Let the command run on with nobody waiting for it.
+    LetRun,
     /// Read what the container changed: its writable layer.
     ReadChanges {
         /// The writable layer.
@@ -639,6 +674,9 @@ impl Op {
             Op::WriteIdMaps { .. } => "write_id_maps",
             Op::JoinCgroup { .. } => "join_cgroup",
             Op::UnshareCgroup => "unshare_cgroup",
+            Op::FindInit { .. } => "find_init",
+            Op::SpawnInside { .. } => "spawn_inside",
+            Op::JoinNamespaces { .. } => "join_namespaces",
             Op::CreateBridge { .. } => "create_bridge",
             Op::WriteSysctl { .. } => "write_sysctl",
             Op::CreateNat { .. } => "create_nat",
@@ -668,6 +706,7 @@ impl Op {
             Op::LoadSeccomp { .. } => "load_seccomp",
             Op::Exec { .. } => "exec",
             Op::Supervise { .. } => "supervise",
+            Op::LetRun => "let_run",
             Op::ReadChanges { .. } => "read_changes",
             Op::RecordExit { .. } => "record_exit",
             Op::RemoveContainer { .. } => "remove_container",

@@ -38,6 +38,7 @@ struct Seen {
     user_ns: bool,
     mapped: bool,
     pivoted: bool,
+    joined: bool,
     private: bool,
     became_user: bool,
     no_new_privs: bool,
@@ -47,7 +48,7 @@ struct Seen {
 
 impl Seen {
     fn broken(&self, step: &Step) -> Option<&'static str> {
-        let init = step.actor == Actor::Init;
+        let init = step.actor != Actor::Runtime;
         let mounts = matches!(
             step.op,
             Op::AttachRootfs { .. }
@@ -56,7 +57,7 @@ impl Seen {
                 | Op::MakeNode { .. }
                 | Op::MakeSymlink { .. }
         );
-        let rules: [(bool, &'static str); 15] = [
+        let rules: [(bool, &'static str); 18] = [
             (self.ids.contains(&step.id.0), "ids are unique"),
             (self.phase.is_some_and(|p| p > step.phase), "phases follow the story"),
             (init && !self.cloned, "init acts only once it exists"),
@@ -82,7 +83,19 @@ impl Seen {
                 "a filter is loaded while it is allowed",
             ),
             (matches!(step.op, Op::Exec { .. }) && !self.caps, "capabilities are dropped before exec"),
-            (matches!(step.op, Op::Exec { .. }) && !self.pivoted, "the root is changed before exec"),
+            (
+                matches!(step.op, Op::Exec { .. }) && !self.pivoted && !self.joined,
+                "the root is changed before exec",
+            ),
+            (
+                matches!(step.op, Op::JoinCgroup { .. }) && self.joined,
+                "cgroups are joined while the host's can be seen",
+            ),
+            (
+                matches!(step.op, Op::JoinNamespaces { .. }) && (self.became_user || self.caps),
+                "namespaces are joined while it is allowed",
+            ),
+            (matches!(step.op, Op::LetRun) && !self.exec, "only a command is let run"),
             (
                 needs(&step.op).is_some_and(|s| !self.slots.contains(&s)),
                 "a value is filled before it is used",
@@ -101,6 +114,14 @@ impl Seen {
                 self.user_ns = namespaces.contains(&super::op::Ns::User);
                 self.slots.insert(Slot::InitPid);
             }
+            Op::FindInit { .. } => {
+                self.slots.insert(Slot::InitPid);
+            }
+            Op::SpawnInside { .. } => {
+                self.cloned = true;
+                self.slots.extend([Slot::ProcessPid, Slot::ProcessBorn]);
+            }
+            Op::JoinNamespaces { .. } => self.joined = true,
             Op::WriteIdMaps { .. } => self.mapped = true,
             Op::AllocateAddress { .. } => {
                 self.slots.insert(Slot::Address);
@@ -125,7 +146,11 @@ fn needs(op: &Op) -> Option<Slot> {
         Op::AddAddress { address: Arg::Slot { slot }, .. }
         | Op::PublishPort { address: Arg::Slot { slot }, .. } => Some(*slot),
         Op::WriteFile { content, .. } if content.contains("{address}") => Some(Slot::Address),
-        Op::CreateVeth { .. } | Op::JoinCgroup { .. } | Op::WriteIdMaps { .. } => Some(Slot::InitPid),
+        Op::CreateVeth { .. }
+        | Op::JoinCgroup { .. }
+        | Op::WriteIdMaps { .. }
+        | Op::SpawnInside { .. }
+        | Op::JoinNamespaces { .. } => Some(Slot::InitPid),
         Op::RecordExit { .. } => Some(Slot::ExitStatus),
         _ => None,
     }

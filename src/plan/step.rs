@@ -93,14 +93,18 @@ pub enum Actor {
     /// The cloned child, inside the new namespaces, before it becomes the
     /// container's command.
     Init,
+    /// A process that joins a container which runs already, before it becomes its
+    /// command.
+    Process,
 }
 
 impl Actor {
-    /// `runtime` or `init`.
+    /// `runtime`, `init` or `process`.
     pub fn name(self) -> &'static str {
         match self {
             Actor::Runtime => "runtime",
             Actor::Init => "init",
+            Actor::Process => "process",
         }
     }
 }
@@ -157,8 +161,8 @@ impl Plan {
         self.steps.iter().find(|s| &s.id == id)
     }
 
-    /// The steps that the init process carries out, in order.
+    /// The steps that the process which becomes the command carries out, in order.
     pub fn init_steps(&self) -> impl Iterator<Item = &Step> {
-        self.steps.iter().filter(|s| s.actor == Actor::Init)
+        self.steps.iter().filter(|s| s.actor != Actor::Runtime)
     }
 }

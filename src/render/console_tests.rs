@@ -79,7 +79,11 @@ fn plan() -> Plan {
                 cwd: "/".into(),
             },
         ),
-        step("life.supervise", Actor::Runtime, Op::Supervise { tty: false, interactive: false }),
+        step(
+            "life.supervise",
+            Actor::Runtime,
+            Op::Supervise { tty: false, interactive: false, joined: false },
+        ),
     ];
     Plan { version: PLAN_VERSION, container: ID.into(), steps }
 }

@@ -5,6 +5,7 @@
 pub mod build;
 pub mod capabilities;
 mod defaults;
+pub mod exec;
 pub mod ports;
 pub mod request;
 pub mod user;

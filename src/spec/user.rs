@@ -19,6 +19,11 @@ pub struct User {
 /// Resolves `user[:group]` (names or numbers; empty is root). `passwd` and
 /// `group` are the texts of the image's files, empty if it has none.
 pub fn resolve(wanted: &str, passwd: &str, group: &str) -> Result<User, SpecError> {
+    resolve_in("image", wanted, passwd, group)
+}
+
+/// The same by the files of `whose`: `image` or `container`.
+pub fn resolve_in(whose: &str, wanted: &str, passwd: &str, group: &str) -> Result<User, SpecError> {
     let (user, chosen_group) = match wanted.split_once(':') {
         Some((u, g)) => (u, Some(g)),
         None => (wanted, None),
@@ -32,16 +37,16 @@ pub fn resolve(wanted: &str, passwd: &str, group: &str) -> Result<User, SpecErro
     let (name, uid, gid, home) = match (&entry, number) {
         (Some(f), _) => (
             Some(f[0]),
-            f[2].parse().map_err(|_| bad_file("passwd", f[0]))?,
-            f[3].parse().map_err(|_| bad_file("passwd", f[0]))?,
+            f[2].parse().map_err(|_| bad_file(whose, f[0]))?,
+            f[3].parse().map_err(|_| bad_file(whose, f[0]))?,
             f[5].to_owned(),
         ),
         (None, Some(n)) => (None, n, 0, String::new()),
         (None, None) => {
             return Err(SpecError::new(format!(
-                "unable to find user {user}: no matching entries in the image's passwd file"
+                "unable to find user {user}: no matching entries in the {whose}'s passwd file"
             ))
-            .hint("give a number, such as -u 1000, or a user of the image's /etc/passwd"));
+            .hint(format!("give a number, such as -u 1000, or a user of the {whose}'s /etc/passwd")));
         }
     };
     let groups = group.lines().map(|l| l.split(':').collect::<Vec<_>>()).filter(|f| f.len() >= 4);
@@ -65,9 +70,9 @@ pub fn resolve(wanted: &str, passwd: &str, group: &str) -> Result<User, SpecErro
                 (Some(gid), _) | (None, Ok(gid)) => gid,
                 (None, Err(_)) => {
                     return Err(SpecError::new(format!(
-                        "unable to find group {wanted}: no matching entries in the image's group file"
+                        "unable to find group {wanted}: no matching entries in the {whose}'s group file"
                     ))
-                    .hint("give a number, or a group of the image's /etc/group"));
+                    .hint(format!("give a number, or a group of the {whose}'s /etc/group")));
                 }
             };
         }
@@ -75,8 +80,8 @@ pub fn resolve(wanted: &str, passwd: &str, group: &str) -> Result<User, SpecErro
     Ok(resolved)
 }
 
-fn bad_file(file: &str, name: &str) -> SpecError {
-    SpecError::new(format!("the image's /etc/{file} has an entry {name:?} without numeric ids"))
+fn bad_file(whose: &str, name: &str) -> SpecError {
+    SpecError::new(format!("the {whose}'s /etc/passwd has an entry {name:?} without numeric ids"))
 }
 
 #[cfg(test)]

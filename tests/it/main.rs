@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod differential;
+mod exec;
 mod fault;
 mod fault_life;
 mod fault_store;

@@ -35,6 +35,14 @@ pub fn made_fd(fd: &OwnedFd) -> Value {
     fd_value(fd)
 }
 
+/// A pid of this process's own namespace: that of its first process is known.
+pub fn pid_inside(pid: &rustix::process::Pid) -> Value {
+    match pid.as_raw_nonzero().get() {
+        1 => Value::Int(1),
+        other => Value::volatile(Kind::Pid, other),
+    }
+}
+
 fn octal(mode: u32) -> Value {
     Value::Text(format!("0{mode:o}"))
 }

@@ -72,6 +72,23 @@ unsafe fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Side, Err
     }
 }
 
+/// Carries out [`SpawnInside`](crate::plan::Op::SpawnInside), in a runtime that has
+/// chosen the pid namespace of its children. Returns twice, as fork does.
+pub fn spawn(cgroup: Option<&str>, cx: &mut Cx<'_>) -> Result<Side, Failure> {
+    make(&[], cgroup, cx).map_err(|mut failure| {
+        "make a process in the container".clone_into(&mut failure.what);
+        match failure.errno {
+            Some(Errno::EAGAIN) => {
+                failure.hint("the container has as many processes as it may: see --pids-limit of `run`")
+            }
+            Some(Errno::ENOMEM | Errno::ESRCH) => {
+                failure.hint("the container may be ending: `glassbox ps` lists those that run")
+            }
+            _ => failure,
+        }
+    })
+}
+
 /// Carries out [`Clone`](crate::plan::Op::Clone). Returns twice, as fork does.
 pub fn clone(
     namespaces: &[Ns],
@@ -81,8 +98,17 @@ pub fn clone(
 ) -> Result<Side, Failure> {
     // Taken here, the cgroup namespace would have the runtime's own cgroup as
     // its root; init takes it once it is in the container's.
-    let wanted = || namespaces.iter().filter(|ns| **ns != Ns::Cgroup || !state.late_cgroup_namespace);
-    let flags = wanted().fold(0, |bits, ns| bits | flag(*ns).0);
+    let wanted: Vec<Ns> =
+        namespaces.iter().copied().filter(|ns| *ns != Ns::Cgroup || !state.late_cgroup_namespace).collect();
+    let side = make(&wanted, cgroup, cx)?;
+    if let Side::Runtime { pid, .. } = &side {
+        cx.slots.insert(Slot::InitPid, Value::volatile(Kind::Pid, pid));
+    }
+    Ok(side)
+}
+
+fn make(wanted: &[Ns], cgroup: Option<&str>, cx: &mut Cx<'_>) -> Result<Side, Failure> {
+    let flags = wanted.iter().fold(0, |bits, ns| bits | flag(*ns).0);
     let cgroup_fd = match cgroup {
         Some(path) => Some(
             calls::openat(cx.rec, CWD, path, OFlags::PATH | OFlags::DIRECTORY, 0)
@@ -90,12 +116,11 @@ pub fn clone(
         ),
         None => None,
     };
-    let side = cx
-        .rec
+    cx.rec
         .call(
             "clone3",
             || {
-                let mut words: Vec<&str> = wanted().map(|ns| flag(*ns).1).collect();
+                let mut words: Vec<&str> = wanted.iter().map(|ns| flag(*ns).1).collect();
                 words.push("CLONE_PIDFD");
                 let mut args = Vec::new();
                 if let Some(fd) = &cgroup_fd {
@@ -114,11 +139,7 @@ pub fn clone(
             // tests that clone run in a process of their own.
             || unsafe { clone3(flags, cgroup_fd.as_ref().map(std::os::fd::AsFd::as_fd)) },
         )
-        .map_err(clone_failure)?;
-    if let Side::Runtime { pid, .. } = &side {
-        cx.slots.insert(Slot::InitPid, Value::volatile(Kind::Pid, pid));
-    }
-    Ok(side)
+        .map_err(clone_failure)
 }
 
 fn clone_failure(errno: Errno) -> Failure {

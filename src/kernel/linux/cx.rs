@@ -20,6 +20,12 @@ impl Cx<'_> {
         self.slots.get(&Slot::InitPid).and_then(|v| v.text().parse().ok())
     }
 
+    /// The pid of the process that becomes the command: init, or the one that joins it.
+    pub fn command_pid(&self) -> Option<i32> {
+        let process = self.slots.get(&Slot::ProcessPid).and_then(|v| v.text().parse().ok());
+        process.or_else(|| self.init_pid())
+    }
+
     /// The container's address as `a.b.c.d/len`, once allocated.
     pub fn address(&self) -> Option<String> {
         self.slots.get(&Slot::Address).map(crate::trace::Value::text)

@@ -7,7 +7,7 @@ use super::cx::Cx;
 use super::evidence;
 use super::state::State;
 use super::{
-    beneath, cgroup, clone, dev, files, images, layers, mounts, net, security, terminal, union, views,
+    beneath, cgroup, clone, dev, files, images, inside, layers, mounts, net, security, terminal, union, views,
 };
 use crate::kernel::{Applied, Failure, StepFailure, Watch};
 use crate::plan::Op;
@@ -45,6 +45,10 @@ pub fn apply(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failur
         | Op::AddDefaultRoute { .. } => net::apply(op, cx),
         Op::WriteIdMaps { uid, gid } => clone::write_id_maps(uid, gid, cx),
         Op::UnshareCgroup => clone::unshare_cgroup(cx.rec),
+        Op::FindInit { state: file, container, cgroup } => {
+            inside::find(file, container, cgroup, cx, state).map(|()| false)
+        }
+        Op::JoinNamespaces { namespaces } => inside::join(namespaces, cx.rec, state).map(|()| false),
         Op::MakeMountsPrivate
         | Op::Mount { .. }
         | Op::Bind { .. }
@@ -65,7 +69,9 @@ pub fn apply(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failur
         | Op::LoadSeccomp { .. } => security::apply(op, cx, state),
         Op::Image(op) => images::apply(op, cx, state),
         Op::Undo { of, .. } => undo(of, cx, state).map(|()| false),
-        Op::Clone { .. } | Op::Exec { .. } | Op::Supervise { .. } => Err(misplaced(op)),
+        Op::Clone { .. } | Op::SpawnInside { .. } | Op::Exec { .. } | Op::Supervise { .. } | Op::LetRun => {
+            Err(misplaced(op))
+        }
     }
 }
 
@@ -97,8 +103,13 @@ pub fn undo(op: &Op, cx: &mut Cx<'_>, state: &mut State) -> Result<(), Failure> 
         // The layers belong to the image, which stays.
         Op::ReadImage { .. } | Op::UnpackLayer { .. } | Op::UseLayer { .. } => Ok(()),
         Op::ReadHostKernel | Op::LookForKernel { .. } | Op::ReadChanges { .. } => Ok(()),
-        // Gone with init, which the undo of `Clone` kills.
+        // Let go of at the end of the plan.
+        Op::FindInit { .. } => Ok(()),
+        // Gone with the process, which the undo of `Clone` or `SpawnInside` kills.
         Op::Clone { .. }
+        | Op::SpawnInside { .. }
+        | Op::JoinNamespaces { .. }
+        | Op::LetRun
         | Op::AttachRootfs { .. }
         | Op::WriteIdMaps { .. }
         | Op::UnshareCgroup
@@ -154,6 +165,10 @@ pub fn watched(op: &Op, cx: &mut Cx<'_>, state: &mut State, watch: Watch) -> Res
 
 /// What the kernel says now of the thing that an operation is about.
 pub fn facts(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
+    if state.inside {
+        // The runtime looks from outside: nothing in a container that runs can be trusted.
+        return Vec::new();
+    }
     match op {
         Op::CreateCgroup { .. } | Op::SetLimit { .. } | Op::AllowDevices { .. } | Op::JoinCgroup { .. } => {
             cgroup::evidence(op, cx)

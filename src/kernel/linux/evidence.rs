@@ -10,6 +10,7 @@ use rustix::fs::{AtFlags, FileType};
 
 use super::calls::CWD;
 use super::cx::Cx;
+use super::inside;
 use super::layers;
 use super::state::State;
 use crate::plan::Op;
@@ -20,6 +21,8 @@ use crate::trace::{Fact, Kind, Value};
 pub fn of(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
     // A host path and what it is called in the mountinfo of init.
     let here = |path: &str| path.trim_end_matches('/').to_owned();
+    let process = state.process.map(|pid| pid.to_string());
+    let me = process.as_deref().unwrap_or("self");
     match op {
         Op::MakeDir { path, .. } | Op::WriteFile { path, .. } | Op::RemoveContainer { path } => made(path),
         Op::MakeNode { path, .. } | Op::MakeSymlink { path, .. } => made(path),
@@ -50,6 +53,13 @@ pub fn of(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
             let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
             vec![fact("uname(2)", "nodename", Value::Text(name))]
         }
+        Op::FindInit { .. } => cx.init_pid().map_or_else(Vec::new, inside::found),
+        Op::SpawnInside { .. } => process.as_deref().map_or_else(Vec::new, inside::born_inside),
+        Op::JoinNamespaces { namespaces } => match (cx.init_pid(), state.process) {
+            (Some(init), Some(process)) => inside::joined(namespaces, init, process),
+            _ => Vec::new(),
+        },
+        Op::OpenTerminal if state.joins => inside::standard_input(me),
         Op::OpenTerminal => {
             let mut facts = Vec::new();
             if let Ok(name) = rustix::termios::ttyname(rustix::stdio::stdin(), Vec::new()) {
@@ -62,19 +72,19 @@ pub fn of(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
             facts.extend(state.mounts.all(|at| at.ends_with("/dev/console")));
             facts
         }
-        Op::SetRlimits { limits } => limits.iter().flat_map(|l| rlimit(&l.kind)).collect(),
-        Op::SetNoNewPrivs => status("self", &["NoNewPrivs"]),
-        Op::DropBounding { .. } => status("self", &["CapBnd"]),
-        Op::SetUser { .. } => status("self", &["Uid", "Gid", "Groups"]),
-        Op::SetCapabilities { .. } => status("self", &["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]),
+        Op::SetRlimits { limits } => limits.iter().flat_map(|l| rlimit(me, &l.kind)).collect(),
+        Op::SetNoNewPrivs => status(me, &["NoNewPrivs"]),
+        Op::DropBounding { .. } => status(me, &["CapBnd"]),
+        Op::SetUser { .. } => status(me, &["Uid", "Gid", "Groups"]),
+        Op::SetCapabilities { .. } => status(me, &["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]),
         Op::LoadSeccomp { profile, told } => {
-            let mut facts = status("self", &["Seccomp", "Seccomp_filters"]);
+            let mut facts = status(me, &["Seccomp", "Seccomp_filters"]);
             facts.extend(super::seccomp::describe(profile, *told));
             facts
         }
         // Still there when the command has ended already: it is a zombie until
         // `Supervise` has its status.
-        Op::Exec { .. } => cx.init_pid().map_or_else(Vec::new, |pid| {
+        Op::Exec { .. } => cx.command_pid().map_or_else(Vec::new, |pid| {
             let mut facts =
                 status(&pid.to_string(), &["Name", "Uid", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp"]);
             // A shell may have become what it was to start by now.
@@ -83,11 +93,12 @@ pub fn of(op: &Op, cx: &Cx<'_>, state: &State) -> Vec<Fact> {
             }
             facts
         }),
-        Op::Supervise { .. } => cx.init_pid().map_or_else(Vec::new, |pid| {
+        Op::Supervise { joined, .. } => cx.command_pid().map_or_else(Vec::new, |pid| {
             let path = format!("/proc/{pid}");
             let there = if Path::new(&path).exists() { "exists" } else { "no such process" };
-            vec![fact(&path, "init", Value::from(there))]
+            vec![fact(&path, if *joined { "process" } else { "init" }, Value::from(there))]
         }),
+        Op::LetRun => cx.command_pid().map_or_else(Vec::new, |pid| status(&pid.to_string(), &["Name"])),
         Op::RecordExit { record } => record_fields(record),
         Op::ReadImage { .. }
         | Op::UnpackLayer { .. }
@@ -264,8 +275,9 @@ fn lines(source: &str, key: &str) -> Vec<Fact> {
         .collect()
 }
 
-fn rlimit(kind: &str) -> Vec<Fact> {
-    let Ok(text) = text_of("/proc/self/limits") else { return Vec::new() };
+fn rlimit(process: &str, kind: &str) -> Vec<Fact> {
+    let source = format!("/proc/{process}/limits");
+    let Ok(text) = text_of(&source) else { return Vec::new() };
     let title = match kind {
         "RLIMIT_NOFILE" => "Max open files",
         "RLIMIT_NPROC" => "Max processes",
@@ -277,7 +289,7 @@ fn rlimit(kind: &str) -> Vec<Fact> {
     let line = text.lines().find_map(|l| l.strip_prefix(title));
     line.map(|l| {
         let words: Vec<&str> = l.split_whitespace().take(2).collect();
-        vec![fact("/proc/self/limits", kind, Value::Text(words.join(":")))]
+        vec![fact(&source, kind, Value::Text(words.join(":")))]
     })
     .unwrap_or_default()
 }

@@ -40,6 +40,15 @@ pub fn prepare(
     if !cwd.is_empty() {
         calls::chdir(cx.rec, cwd)
             .map_err(|e| Failure::new(format!("change to working directory {cwd}"), Some(e)).status(126))?;
+        // A link of /proc leads through a descriptor of this process to the host.
+        if !rustix::process::getcwd(Vec::new()).is_ok_and(|at| at.as_bytes().starts_with(b"/")) {
+            return Err(Failure::new(
+                format!("change to working directory {cwd}: it is not in the container"),
+                None,
+            )
+            .status(126)
+            .hint("name a directory of the container"));
+        }
     }
     let path = find(name, env)?;
     let ready = Ready {
@@ -52,14 +61,16 @@ pub fn prepare(
     if !state.tty {
         // A session of its own: the runtime's terminal cannot signal it, nor it
         // the terminal's other processes.
-        rec.call(
-            "setsid",
-            Vec::new,
-            |pid: &rustix::process::Pid| Value::Int(i64::from(pid.as_raw_nonzero().get())),
-            rustix::process::setsid,
-        )
-        .map_err(fail(|| "make a session".to_owned()))?;
-        if !state.interactive {
+        rec.call("setsid", Vec::new, calls::pid_inside, rustix::process::setsid)
+            .map_err(fail(|| "make a session".to_owned()))?;
+        if state.let_run {
+            let null = super::mounts::open_file(state, rec, "/dev/null", OFlags::RDWR)
+                .map_err(fail(|| "open /dev/null in the container".to_owned()))?;
+            for stream in 0..3 {
+                calls::dup_onto(rec, &null, stream)
+                    .map_err(fail(|| format!("set standard stream {stream}")))?;
+            }
+        } else if !state.interactive {
             let null = super::mounts::open_file(state, rec, "/dev/null", OFlags::RDONLY)
                 .map_err(fail(|| "open /dev/null in the container".to_owned()))?;
             calls::dup_onto(rec, &null, 0).map_err(fail(|| "set standard input".to_owned()))?;
@@ -72,6 +83,9 @@ pub fn prepare(
         || Ok::<_, Errno>(rustix::process::umask(Mode::from_raw_mode(0o022))),
     )
     .map_err(fail(|| "set the umask".to_owned()))?;
+    if state.let_run {
+        super::init::outlive_runtime(rec).map_err(fail(|| "outlive glassbox".to_owned()))?;
+    }
     match calls::close_on_exec_from(rec, 3) {
         Ok(()) => {}
         // Before Linux 5.11. Everything that glassbox opens is close-on-exec;

@@ -46,7 +46,8 @@ fn run(init: &mut Init) {
     let mut rec = if init.watch == Watch::Off { Recorder::off() } else { Recorder::on() };
     // What the runtime has open shows the runtime's.
     init.state.mounts = Mounts::default();
-    let born = prepare(&mut rec);
+    init.state.inside = init.state.joins;
+    let born = prepare(&mut rec, init.state.joins);
     // Watched, the runtime waits for this: it belongs to the step that made init.
     if rec.is_on() && init.channel.send(&Answer::Done(applied(rec.take())), None).is_err() {
         return;
@@ -148,8 +149,15 @@ fn become_command(
 }
 
 /// What must hold from the first moment on.
-fn prepare(rec: &mut Recorder) -> Result<(), Errno> {
+fn prepare(rec: &mut Recorder, joins: bool) -> Result<(), Errno> {
     die_with_runtime(rec)?;
+    if joins {
+        // Others see this process from now on. Until execve it holds what is the host's:
+        // they must neither trace it nor reach its descriptors and its program.
+        super::calls::prctl(rec, libc::PR_SET_DUMPABLE, 0, 0, || {
+            vec![("option", Value::from("PR_SET_DUMPABLE")), ("arg2", Value::from("SUID_DUMP_DISABLE"))]
+        })?;
+    }
     // The modes in the plan are meant as they stand; the command gets 022.
     let none = Mode::empty();
     let old = |old: &Mode| Value::Text(format!("0{:o}", old.as_raw_mode()));
@@ -220,8 +228,18 @@ pub fn signal_name(signal: i32) -> String {
     nix::sys::signal::Signal::try_from(signal).map_or_else(|_| signal.to_string(), |s| s.as_str().to_owned())
 }
 
-/// In a user namespace init is nobody until it becomes the root of the map.
-fn become_root(rec: &mut Recorder) {
+/// prctl(2) PR_SET_PDEATHSIG of none: the command outlives glassbox.
+pub fn outlive_runtime(rec: &mut Recorder) -> Result<(), Errno> {
+    rec.call(
+        "prctl",
+        || vec![("option", Value::from("PR_SET_PDEATHSIG")), ("arg2", Value::Int(0))],
+        zero,
+        || rustix::process::set_parent_process_death_signal(None),
+    )
+}
+
+/// In a user namespace a process is nobody until it becomes the root of the map.
+pub fn become_root(rec: &mut Recorder) {
     let (uid, gid) = (rustix::process::Uid::ROOT, rustix::process::Gid::ROOT);
     let ids = |names: [&'static str; 3]| names.map(|n| (n, Value::Int(0))).to_vec();
     let _ = rec.call(

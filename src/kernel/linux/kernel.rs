@@ -1,6 +1,8 @@
 //! [`LinuxKernel`]: carries out the runtime's steps here, and lets init carry
 //! out its own.
 
+mod child;
+
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -9,15 +11,14 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use super::cgroup::Group;
 use super::cx::Cx;
-use super::init::Init;
 use super::life::{Watched, Watcher};
 use super::protocol::{Answer, Channel, Go, Message, Unread};
-use super::recorder::{Recorder, zero};
+use super::recorder::Recorder;
 use super::state::State;
-use super::supervise::{self, Ended};
-use super::{clone, dispatch, evidence, init, net, observe, remnant, terminal};
+use super::supervise;
+use super::{dispatch, evidence, inside, net, observe, remnant, terminal};
 use crate::kernel::{Applied, Failure, Kernel, KernelName, OnLife, Slots, StepFailure, Subject, Watch};
-use crate::plan::op::{Ns, Slot};
+use crate::plan::op::Slot;
 use crate::plan::{Actor, Op, Plan, Step, StepId};
 use crate::trace::{Call, Fact, Kind, Life, Value};
 
@@ -45,6 +46,8 @@ pub struct LinuxKernel {
     /// What to watch, and who watches it once there is a filter that asks.
     watched: Watched,
     watcher: Option<Watcher>,
+    /// What was read before the step that the process is in, where the runtime reads it.
+    before: Vec<Fact>,
     /// Calls that the runtime made for steps of init that are not told yet.
     made: BTreeMap<usize, Vec<Call>>,
 }
@@ -84,6 +87,7 @@ impl LinuxKernel {
             child: None,
             watched: Watched::default(),
             watcher: None,
+            before: Vec::new(),
             made: BTreeMap::new(),
         }
     }
@@ -101,58 +105,9 @@ impl LinuxKernel {
         &mut self.state.images
     }
 
-    fn clone_init(
-        &mut self,
-        namespaces: &[Ns],
-        cgroup: Option<&str>,
-        slots: &mut Slots,
-    ) -> Result<(), Failure> {
-        let (ours, theirs) = self
-            .rec
-            .call(
-                "socketpair",
-                || {
-                    vec![
-                        ("domain", Value::from("AF_UNIX")),
-                        ("type", Value::from("SOCK_STREAM|SOCK_CLOEXEC")),
-                        ("protocol", Value::Int(0)),
-                    ]
-                },
-                zero,
-                Channel::pair,
-            )
-            .map_err(|e| Failure::new("make a channel to init", Some(e)))?;
-        let mut cx = Cx { rec: &mut self.rec, slots };
-        match clone::clone(namespaces, cgroup, &mut cx, &self.state)? {
-            clone::Side::Init => {
-                drop(ours);
-                init::main(Init {
-                    channel: theirs,
-                    ops: std::mem::take(&mut self.steps).into_iter().map(|s| s.op).collect(),
-                    state: std::mem::take(&mut self.state),
-                    watch: self.watch,
-                    user_namespace: namespaces.contains(&Ns::User),
-                })
-            }
-            clone::Side::Runtime { pid, pidfd } => {
-                drop(theirs);
-                // Init has its own descriptor of it; the mount goes with the last.
-                self.state.detached = None;
-                self.child = Some(Child { pid, pidfd, channel: ours });
-                Ok(())
-            }
-        }
-    }
-
-    /// The calls by which init made itself ready. Where nobody watches it does not
-    /// speak of them.
-    fn init_is_ready(&mut self) -> Result<Vec<Call>, Failure> {
-        let Some(child) = self.child.as_mut().filter(|_| self.rec.is_on()) else { return Ok(Vec::new()) };
-        match child.channel.receive::<Answer>() {
-            Ok(Some(Answer::Done(applied))) => Ok(applied.calls),
-            Ok(_) => Err(self.init_died(None)),
-            Err(e) => Err(self.init_died(Some(e))),
-        }
+    /// Looks at a step of a process that joins a container from outside.
+    fn look_from_outside(&mut self, op: &Op, slots: &Slots) -> Option<Vec<Fact>> {
+        (self.state.process.is_some() && self.watch != Watch::Off).then(|| self.facts(op, &mut slots.clone()))
     }
 
     /// Lets init go on as far as it may, and waits at the end of that.
@@ -170,6 +125,9 @@ impl LinuxKernel {
             supervise::hold_signals(&mut self.rec)?;
         }
         if n >= self.sent {
+            if self.watch == Watch::BeforeAndAfter {
+                self.before = self.look_from_outside(&step.op, slots).unwrap_or_default();
+            }
             let child = self.child.as_mut().ok_or_else(no_init)?;
             let go = Go { upto, slots: slots.clone() };
             if let Err(e) = child.channel.send(&go, None) {
@@ -237,6 +195,10 @@ impl LinuxKernel {
             match answer {
                 Ok(Some(Answer::Done(mut applied))) => {
                     applied.calls = self.calls(n, applied.calls);
+                    if let Some(facts) = self.look_from_outside(&step.op, slots) {
+                        applied.before = std::mem::take(&mut self.before);
+                        applied.after = facts;
+                    }
                     return Ok(applied);
                 }
                 Ok(Some(Answer::Terminal | Answer::Listener)) => self.take_over()?,
@@ -341,24 +303,6 @@ impl LinuxKernel {
         applied
     }
 
-    fn init_died(&mut self, errno: Option<crate::kernel::Errno>) -> Failure {
-        let Some(child) = self.child.take() else { return no_init() };
-        match supervise::reap(&mut Recorder::off(), &child.pidfd) {
-            Ok(Ended::Signal(n)) => {
-                let name = init::signal_name(n);
-                let failure = Failure::new(format!("go on: the init process was killed by {name}"), None);
-                match n {
-                    libc::SIGKILL => failure.hint("the memory limit may be too low for it: see `dmesg`"),
-                    _ => failure,
-                }
-            }
-            Ok(Ended::Code(code)) => {
-                Failure::new(format!("go on: the init process exited with {code} before its command"), errno)
-            }
-            Err(e) => Failure::new("go on: the init process is gone", Some(e)),
-        }
-    }
-
     fn supervise(&mut self, interactive: bool, slots: &mut Slots, life: OnLife<'_>) -> Result<(), Failure> {
         let child = self.child.take().ok_or_else(no_init)?;
         let mut watcher = self.watcher.take();
@@ -369,20 +313,11 @@ impl LinuxKernel {
         }
         let ended = ended?;
         slots.insert(Slot::ExitStatus, Value::Int(i64::from(ended.status())));
-        net::settle(&mut self.rec)
-    }
-
-    /// Kills init and waits until its namespaces are gone.
-    fn kill_init(&mut self) -> Result<(), Failure> {
-        let Some(child) = self.child.take() else { return Ok(()) };
-        self.watcher = None;
-        match supervise::signal(&mut self.rec, &child.pidfd, libc::SIGKILL) {
-            Ok(()) | Err(crate::kernel::Errno::ESRCH) => {}
-            Err(e) => return Err(Failure::new(format!("kill init, process {}", child.pid), Some(e))),
+        if self.state.joins {
+            // Its links are those of the container, which goes on.
+            return Ok(());
         }
-        supervise::reap(&mut self.rec, &child.pidfd)
-            .map(drop)
-            .map_err(|e| Failure::new(format!("wait for init, process {}", child.pid), Some(e)))
+        net::settle(&mut self.rec)
     }
 
     fn facts(&mut self, op: &Op, slots: &mut Slots) -> Vec<Fact> {
@@ -431,10 +366,10 @@ impl Kernel for LinuxKernel {
             if watch != Watch::Off {
                 self.groups.extend(Group::of(&step.op));
             }
-            if step.actor != Actor::Init {
+            if step.actor == Actor::Runtime {
                 continue;
             }
-            let its_own = plan.steps[n..].iter().take_while(|s| s.actor == Actor::Init);
+            let its_own = plan.steps[n..].iter().take_while(|s| s.actor != Actor::Runtime);
             let ahead = match watch {
                 Watch::Off => its_own.count(),
                 _ if self.ahead => its_own.count(),
@@ -446,11 +381,11 @@ impl Kernel for LinuxKernel {
     }
 
     fn apply(&mut self, step: &Step, slots: &mut Slots, life: OnLife<'_>) -> Result<Applied, StepFailure> {
-        if step.actor == Actor::Init {
+        if step.actor != Actor::Runtime {
             return self.init_step(step, slots, life);
         }
         let begins_or_ends_init = match &step.op {
-            Op::Clone { .. } | Op::Supervise { .. } => true,
+            Op::Clone { .. } | Op::SpawnInside { .. } | Op::Supervise { .. } | Op::LetRun => true,
             Op::Undo { of, .. } => matches!(**of, Op::Clone { .. }),
             _ => false,
         };
@@ -465,7 +400,9 @@ impl Kernel for LinuxKernel {
         let start = std::time::Instant::now();
         let done = match &step.op {
             Op::Clone { namespaces, cgroup } => self.clone_init(namespaces, cgroup.as_deref(), slots),
+            Op::SpawnInside { cgroup } => self.spawn_inside(cgroup.as_deref(), slots),
             Op::Supervise { interactive, .. } => self.supervise(*interactive, slots, life),
+            Op::LetRun => self.let_run(),
             _ => self.kill_init(),
         };
         let micros = if self.watch == Watch::Off { 0 } else { start.elapsed().as_micros() as u64 };
@@ -478,7 +415,7 @@ impl Kernel for LinuxKernel {
             match &step.op {
                 Op::Supervise { .. } => after.extend(super::cgroup::totals(&self.groups)),
                 // Heard only now: init starts while its namespaces are read.
-                Op::Clone { .. } => calls.extend(self.init_is_ready()?),
+                Op::Clone { .. } | Op::SpawnInside { .. } => calls.extend(self.init_is_ready()?),
                 _ => {}
             }
             Ok(())
@@ -511,7 +448,8 @@ impl Kernel for LinuxKernel {
         let done = match op {
             // After a crash of the runtime there is no descriptor of init.
             Op::Clone { .. } if self.child.is_none() => remnant::kill(&mut self.rec, &self.state),
-            Op::Clone { .. } => self.kill_init(),
+            Op::SpawnInside { .. } if self.child.is_none() => inside::kill_left(&mut self.rec, slots),
+            Op::Clone { .. } | Op::SpawnInside { .. } => self.kill_init(),
             _ => {
                 let mut slots = slots.clone();
                 let mut cx = Cx { rec: &mut self.rec, slots: &mut slots };

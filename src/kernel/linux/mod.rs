@@ -23,6 +23,7 @@ mod files;
 pub mod host;
 pub mod images;
 mod init;
+pub mod inside;
 mod kernel;
 mod layers;
 mod life;

@@ -68,6 +68,16 @@ fn wait(pidfd: &OwnedFd, deadline: Instant) -> bool {
     }
 }
 
+/// Waits until a killed process is gone; `false` when it does not go.
+pub fn wait_killed(pidfd: &OwnedFd) -> bool {
+    wait(pidfd, Instant::now() + DEADLINE)
+}
+
+/// Whether a process with these mounts is one of the container with this directory.
+pub fn is_of(container: &Path, mountinfo: &str) -> bool {
+    Own::of(container).in_mounts(mountinfo)
+}
+
 /// What only the mounts of one container have.
 struct Own {
     /// The overlay's option.

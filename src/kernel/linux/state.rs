@@ -46,6 +46,17 @@ pub struct State {
     pub listener: Option<OwnedFd>,
     /// Mounts that were read back.
     pub mounts: super::mountinfo::Mounts,
+    /// A process joins a container that runs.
+    pub joins: bool,
+    /// That container's first process, held since it was found.
+    pub init: Option<OwnedFd>,
+    /// The process that joins, in the runtime, which looks at it from outside: what is
+    /// read inside is what the container shows.
+    pub process: Option<i32>,
+    /// This is the process that joins.
+    pub inside: bool,
+    /// The command is let run on with nobody waiting for it.
+    pub let_run: bool,
     /// The terminal's master: in init until it is handed over, then in the runtime.
     pub terminal: Option<OwnedFd>,
 }
@@ -63,6 +74,8 @@ impl State {
                 Op::Supervise { interactive, .. } => state.interactive = *interactive,
                 Op::RemoveContainer { .. } => state.volatile = true,
                 Op::UnshareCgroup => state.late_cgroup_namespace = true,
+                Op::JoinNamespaces { .. } => state.joins = true,
+                Op::LetRun => state.let_run = true,
                 _ => {}
             }
         }

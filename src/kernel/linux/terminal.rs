@@ -47,16 +47,14 @@ pub fn open(cx: &mut Cx<'_>, state: &mut State) -> Result<bool, Failure> {
             },
         )
         .map_err(fail(|| "open the terminal's other end".to_owned()))?;
-    rec.call(
-        "setsid",
-        Vec::new,
-        |pid: &rustix::process::Pid| Value::Int(i64::from(pid.as_raw_nonzero().get())),
-        rustix::process::setsid,
-    )
-    .map_err(fail(|| "make a session".to_owned()))?;
+    rec.call("setsid", Vec::new, calls::pid_inside, rustix::process::setsid)
+        .map_err(fail(|| "make a session".to_owned()))?;
     ioctl(rec, &slave, "TIOCSCTTY", u64::from(libc::TIOCSCTTY as u32), 0)
         .map_err(fail(|| "make the terminal the session's own".to_owned()))?;
-    console(rec, state, &slave)?;
+    // The console of a container that runs is its first process's.
+    if !state.joins {
+        console(rec, state, &slave)?;
+    }
     for stream in 0..3 {
         calls::dup_onto(rec, &slave, stream).map_err(fail(|| format!("set standard stream {stream}")))?;
     }

@@ -131,7 +131,7 @@ fn plan(dir: &Path, layers: usize, style: OverlayStyle, argv: &[&str], tty: bool
         },
     ]);
     ops.extend(init.into_iter().map(|op| (Actor::Init, op)));
-    ops.push((Actor::Runtime, Op::Supervise { tty, interactive: false }));
+    ops.push((Actor::Runtime, Op::Supervise { tty, interactive: false, joined: false }));
     let undo = Op::Undo {
         step: StepId("clone".to_owned()),
         of: Box::new(Op::Clone { namespaces: Vec::new(), cgroup: None }),

@@ -25,6 +25,7 @@ impl Cap {
     pub const NET_BIND_SERVICE: Cap = Cap(10);
     pub const NET_ADMIN: Cap = Cap(12);
     pub const NET_RAW: Cap = Cap(13);
+    pub const SYS_PTRACE: Cap = Cap(19);
     pub const SYS_ADMIN: Cap = Cap(21);
     pub const SYS_RESOURCE: Cap = Cap(24);
     pub const MKNOD: Cap = Cap(27);

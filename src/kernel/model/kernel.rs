@@ -159,6 +159,10 @@ impl ModelKernel {
             Actor::Init => {
                 self.carried.init.ok_or_else(|| Failure::new("go on: there is no init process", None))
             }
+            Actor::Process => {
+                let process = self.carried.process;
+                process.ok_or_else(|| Failure::new("go on: there is no process that joins", None))
+            }
         }
     }
 
@@ -176,12 +180,18 @@ impl ModelKernel {
         self.in_step(pid, slots, |cx| steps::evidence(op, cx)).0
     }
 
-    /// Runs the container until its process 1 has ended.
+    /// The process that becomes the command.
+    fn command(&self) -> Option<Gpid> {
+        self.carried.process.or(self.carried.init)
+    }
+
+    /// Runs the container until its command has ended: its process 1, or one that joined.
     fn supervise(&mut self, slots: &mut Slots, life: OnLife<'_>) -> Result<Applied, Failure> {
-        let Some(init) = self.carried.init else {
+        let Some(init) = self.command() else {
             return Err(Failure::new("go on: there is no init process", None));
         };
-        if self.watch != Watch::Off {
+        // Of a process that joined no more is told than that it starts and ends.
+        if self.watch != Watch::Off && self.carried.process.is_none() {
             let mut world = self.machine.shared.world.borrow_mut();
             let suppliers = std::mem::take(&mut self.carried.suppliers);
             world.note_life(init, suppliers, self.watch, life.holds());
@@ -209,7 +219,7 @@ impl ModelKernel {
 
     /// After the exec step: the program is put into the process.
     fn start(&mut self, life: OnLife<'_>) {
-        if let (Some(image), Some(init)) = (self.carried.image.take(), self.carried.init) {
+        if let (Some(image), Some(init)) = (self.carried.image.take(), self.command()) {
             self.machine.shared.start(init, image);
             life.tell(Life::Started { pid: Value::volatile(Kind::Pid, init) });
         }

@@ -197,24 +197,64 @@ write_id_maps =
     .why = Root in a user namespace is root only there. The map says which ordinary id of the host stands behind it.
 
 join_cgroup =
-    .title = Put init into its cgroups
+    .title = Join the container's cgroups
     .about =
         { $files_count ->
-            [one] Init will be entered into one cgroup.
-           *[other] Init will be entered into { $files_count } cgroups, one per hierarchy.
+            [one] The process will be entered into one cgroup.
+           *[other] The process will be entered into { $files_count } cgroups, one per hierarchy.
         }
     .did =
         { $files_count ->
-            [one] Init is in the container's cgroup.
-           *[other] Init is in the container's cgroup in { $files_count } hierarchies.
+            [one] The process is in the container's cgroup.
+           *[other] The process is in the container's cgroup in { $files_count } hierarchies.
         }
-    .why = All children are born into the cgroup of their parent. Init is put in before it has any, so that none can be outside.
+    .why = All children are born into the cgroup of their parent. The process is put in before it has any, so that none can be outside.
 
 unshare_cgroup =
     .title = Make the cgroup its own root
     .about = Init will take a new cgroup namespace, whose root is the cgroup that it is in.
     .did = Init has a cgroup namespace of its own.
     .why = /proc/self/cgroup then shows / instead of the host's path: the container does not learn where on the host it is.
+
+find_init =
+    .title = Find the container's init
+    .about = glassbox will read the pid of the container's first process from { $state }, open a pidfd of it, and check that it is the container's.
+    .did =
+        { $slot_init_pid ->
+            [none] The container's first process is held by a pidfd.
+           *[other] Process { $slot_init_pid } of the host is the container's first process, and is held by a pidfd.
+        }
+    .why = A pid is only a number, and is given out again after its process has ended. A pidfd means one process for ever. So it is opened first and checked then: what is joined is what was checked.
+
+spawn_inside =
+    .title = Make a process in the container's pid namespace
+    .about = glassbox will choose the container's pid namespace for its next child, make that child{ $cgroup ->
+            [none] { "" }
+           *[other] , born in the cgroup { $cgroup }
+        }, and take the choice back.
+    .did =
+        { $slot_process_pid ->
+            [none] The process exists.
+           *[other] The process exists: { $slot_process_pid } is its pid as the host sees it.
+        } It was born in the container's pid namespace, and sees nothing else of the container yet.
+    .why = A process keeps its pid namespace for life, because it keeps its pid. setns changes only in which one its children are born.
+    .undoing = The process is about to be killed. The container goes on.
+    .undone = Nothing is left of the process.
+
+join_namespaces =
+    .title = Join the container's namespaces
+    .about =
+        { $namespaces_count ->
+            [0] The process will join no further namespace of the container's first process.
+            [one] With one setns the process will enter one more namespace of the container's first process: { $namespaces }.
+           *[other] With one setns the process will enter { $namespaces_count } more namespaces of the container's first process: { $namespaces }.
+        }
+    .did =
+        { $namespaces_count ->
+            [0] There was nothing more to join.
+           *[other] setns accepted all of them at once. The evidence has the number of each namespace beside that of the first process: they are equal where both are in the same one.
+        }
+    .why = What makes a process one of a container is that it has the same namespaces. With the mount namespace come the container's root and all that is masked in it. The kernel checks every one before it enters the first, the user namespace first of all.
 
 create_bridge =
     .title = Make the bridge { $name }
@@ -404,8 +444,8 @@ set_hostname =
 
 open_terminal =
     .title = Open a terminal
-    .about = Init will open a terminal in the container's own devpts and hand the other end to glassbox.
-    .did = Init has a terminal; glassbox holds its other end.
+    .about = A terminal will be opened in the container's own devpts, and its other end handed to glassbox.
+    .did = The process has a terminal; glassbox holds its other end.
     .why = A pseudoterminal has two ends. The command talks to one as to a screen and a keyboard; glassbox carries what comes out at the other to yours.
     .hand = `script` and `ssh -t` open a terminal for a command in the same way.
 
@@ -427,7 +467,7 @@ set_rlimits =
 
 set_no_new_privs =
     .title = Give up gaining privileges
-    .about = Init will set no_new_privs.
+    .about = no_new_privs will be set.
     .did = no_new_privs is set. It cannot be cleared again, and every child inherits it.
     .why = From now on a setuid program or file capabilities add nothing at execve.
 
@@ -449,8 +489,8 @@ drop_bounding =
 
 set_user =
     .title = Become user { $uid }
-    .about = Init will become user { $uid } and group { $gid }.
-    .did = Init is user { $uid } and group { $gid }{ $groups_count ->
+    .about = The process will become user { $uid } and group { $gid }.
+    .did = The process is user { $uid } and group { $gid }{ $groups_count ->
             [0] , in no further group.
            *[other] , also in the groups { $groups }.
         }
@@ -464,9 +504,9 @@ set_capabilities =
     .title = Set the capabilities
     .about =
         { $caps_effective_count ->
-            [0] Init will give up every capability.
-            [one] Init will keep one capability.
-           *[other] Init will keep { $caps_effective_count } capabilities.
+            [0] The process will give up every capability.
+            [one] The process will keep one capability.
+           *[other] The process will keep { $caps_effective_count } capabilities.
         }
     .did =
         { $caps_effective_count ->
@@ -504,12 +544,15 @@ load_seccomp =
 
 exec =
     .title = Become the command
-    .about = Init will become { $argv }, in { $cwd }.
-    .did = execve worked: what was init is now { $argv }.
+    .about = The process will become { $argv }, in { $cwd }.
+    .did = execve worked: the process is now { $argv }.
     .why = execve keeps the process and replaces its program. Pid, namespaces, root, cgroup and limits stay: so the command starts inside everything built until here.
 
 supervise =
-    .title = The container lives
+    .title = { $joined ->
+            [true] The command lives
+           *[false] The container lives
+        }
     .about = glassbox will wait for the command{ $tty ->
             [true] , and carry its terminal to yours.
            *[false] , and pass signals on to it.
@@ -519,7 +562,18 @@ supervise =
             [none] The command has ended.
            *[other] The command has ended with status { $slot_exit_status }.
         }
-    .why = The first process of a pid namespace is its init: when it ends, the kernel kills all others in it. So the container ends with its command.
+    .why =
+        { $joined ->
+            [true] This command is one process of the container beside others: the container goes on when it ends. But when the container's first process ends, the kernel kills all others of its pid namespace, and this one with them.
+           *[false] The first process of a pid namespace is its init: when it ends, the kernel kills all others in it. So the container ends with its command.
+        }
+
+let_run =
+    .title = Let the command run on
+    .about = glassbox will let go of the command, which then runs on with nobody waiting for it.
+    .did = glassbox has let go of the command.
+    .why = When glassbox ends, the host's first process takes the command over and takes note of its end. The command still ends with the container's first process.
+    .hand = In a shell a command is let run with `setsid COMMAND &`.
 
 read_changes =
     .title = Read what the container changed

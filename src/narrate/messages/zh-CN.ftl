@@ -176,16 +176,55 @@ write_id_maps =
     .why = 用户命名空间里的 root 只在里面是 root。映射表写明它在宿主机上其实是哪个普通用户。
 
 join_cgroup =
-    .title = 把 init 放进 cgroup
-    .about = 即将把 init 加入 { $files_count } 个 cgroup，每个层级一个。
-    .did = init 已在 { $files_count } 个层级里进入容器的 cgroup。
-    .why = 子进程一出生就在父进程的 cgroup 里。趁 init 还没有子进程就放进去，便一个也漏不掉。
+    .title = 加入容器的 cgroup
+    .about = 即将让进程加入 { $files_count } 个 cgroup，每个层级一个。
+    .did = 进程已在 { $files_count } 个层级里进入容器的 cgroup。
+    .why = 子进程一出生就在父进程的 cgroup 里。趁这个进程还没有子进程就放进去，便一个也漏不掉。
 
 unshare_cgroup =
     .title = 让自己的 cgroup 成为根
     .about = init 即将换一个新的 cgroup 命名空间，以它所在的 cgroup 为根。
     .did = init 有了自己的 cgroup 命名空间。
     .why = 这样 /proc/self/cgroup 里显示的是 /，而不是宿主机上的路径：容器不会知道自己在宿主机的哪个位置。
+
+find_init =
+    .title = 找到容器的 init
+    .about = 即将从 { $state } 读出容器第一个进程的 pid，打开它的 pidfd，再核对它确实属于这个容器。
+    .did =
+        { $slot_init_pid ->
+            [none] 已用 pidfd 握住容器的第一个进程。
+           *[other] 宿主机上的进程 { $slot_init_pid } 就是容器的第一个进程，已用 pidfd 握住。
+        }
+    .why = pid 只是个号码，进程结束后会再发给别人；pidfd 则永远只指那一个进程。所以先打开，后核对：核对的是谁，加入的就是谁。
+
+spawn_inside =
+    .title = 在容器的 pid 命名空间里造一个进程
+    .about = glassbox 即将为自己的下一个子进程选定容器的 pid 命名空间，造出这个子进程{ $cgroup ->
+            [none] { "" }
+           *[other] （生来就在 cgroup { $cgroup } 里）
+        }，再把选择改回来。
+    .did =
+        { $slot_process_pid ->
+            [none] 进程已经存在。
+           *[other] 进程已经存在，宿主机看到的 pid 是 { $slot_process_pid }。
+        }它生来就在容器的 pid 命名空间里，容器的其他部分还看不到。
+    .why = 进程的 pid 一辈子不变，所在的 pid 命名空间也就一辈子不变。setns 改变的只是它的子进程出生在哪一个里。
+    .undoing = 即将杀死这个进程，容器照常运行。
+    .undone = 这个进程已不留痕迹。
+
+join_namespaces =
+    .title = 加入容器的命名空间
+    .about =
+        { $namespaces_count ->
+            [0] 容器的第一个进程没有别的命名空间可加入。
+           *[other] 进程即将用一次 setns 进入容器第一个进程的另外 { $namespaces_count } 个命名空间：{ $namespaces }。
+        }
+    .did =
+        { $namespaces_count ->
+            [0] 没有要加入的。
+           *[other] setns 一次接受了全部。证据里列出每个命名空间的号码，旁边是容器第一个进程的：两者在同一个命名空间里，号码就相等。
+        }
+    .why = 一个进程属不属于某个容器，就看命名空间是否相同。进入挂载命名空间，也就有了容器的根，以及根里遮住的一切。内核先把每一个都查过，才进入第一个；用户命名空间最先查。
 
 create_bridge =
     .title = 建立网桥 { $name }
@@ -375,8 +414,8 @@ set_hostname =
 
 open_terminal =
     .title = 打开终端
-    .about = init 即将在容器自己的 devpts 里打开一个终端，把另一端交给 glassbox。
-    .did = init 有了终端，另一端在 glassbox 手里。
+    .about = 即将在容器自己的 devpts 里打开一个终端，把另一端交给 glassbox。
+    .did = 进程有了终端，另一端在 glassbox 手里。
     .why = 伪终端有两端。命令把一端当作屏幕和键盘，glassbox 把另一端出来的东西送到你的终端。
     .hand = `script` 和 `ssh -t` 也是这样给命令打开终端的。
 
@@ -396,7 +435,7 @@ set_rlimits =
 
 set_no_new_privs =
     .title = 放弃提升特权
-    .about = init 即将设置 no_new_privs。
+    .about = 即将设置 no_new_privs。
     .did = no_new_privs 已设置，再也清不掉，子进程都会继承。
     .why = 从此 execve 一个 setuid 程序或带文件权能的程序，不会多得到任何特权。
 
@@ -416,8 +455,8 @@ drop_bounding =
 
 set_user =
     .title = 变成用户 { $uid }
-    .about = init 即将变成用户 { $uid }、组 { $gid }。
-    .did = init 已是用户 { $uid }、组 { $gid }{ $groups_count ->
+    .about = 进程即将变成用户 { $uid }、组 { $gid }。
+    .did = 进程已是用户 { $uid }、组 { $gid }{ $groups_count ->
             [0] ，没有其他组。
            *[other] ，另属 { $groups }。
         }
@@ -431,8 +470,8 @@ set_capabilities =
     .title = 设定权能
     .about =
         { $caps_effective_count ->
-            [0] init 即将放弃所有权能。
-           *[other] init 即将只留 { $caps_effective_count } 项权能。
+            [0] 进程即将放弃所有权能。
+           *[other] 进程即将只留 { $caps_effective_count } 项权能。
         }
     .did =
         { $caps_effective_count ->
@@ -469,12 +508,15 @@ load_seccomp =
 
 exec =
     .title = 变成要运行的命令
-    .about = init 即将变成 { $argv }，工作目录 { $cwd }。
-    .did = execve 成功：原来的 init 现在是 { $argv }。
+    .about = 进程即将变成 { $argv }，工作目录 { $cwd }。
+    .did = execve 成功：进程现在是 { $argv }。
     .why = execve 保留进程，换掉程序。pid、命名空间、根、cgroup 和限额都不变，所以命令一启动就处在前面搭好的一切之中。
 
 supervise =
-    .title = 容器的一生
+    .title = { $joined ->
+            [true] 命令的一生
+           *[false] 容器的一生
+        }
     .about = glassbox 即将等待命令结束，{ $tty ->
             [true] 其间把它的终端接到你的终端。
            *[false] 其间把信号转给它。
@@ -484,7 +526,18 @@ supervise =
             [none] 命令已结束。
            *[other] 命令已结束，状态 { $slot_exit_status }。
         }
-    .why = pid 命名空间的第一个进程就是里面的 init：它一结束，内核就杀死里面其余的进程。所以命令结束，容器也就结束。
+    .why =
+        { $joined ->
+            [true] 这条命令只是容器里的一个进程，它结束了，容器照常运行。但容器的第一个进程一结束，内核就杀死那个 pid 命名空间里其余的进程，这一个也在内。
+           *[false] pid 命名空间的第一个进程就是里面的 init：它一结束，内核就杀死里面其余的进程。所以命令结束，容器也就结束。
+        }
+
+let_run =
+    .title = 让命令自己运行下去
+    .about = glassbox 即将放开这条命令，让它自己运行下去，没有谁再等它。
+    .did = glassbox 已放开这条命令。
+    .why = glassbox 结束后，宿主机的第一个进程接管这条命令，并收下它的退出状态。容器的第一个进程一结束，它也随之结束。
+    .hand = 在 shell 里，用 `setsid 命令 &` 让命令自己运行下去。
 
 read_changes =
     .title = 看看容器改了什么

@@ -19,7 +19,7 @@ pub(super) fn exec(b: &mut Builder, spec: &RunSpec) {
 
 pub(super) fn life(b: &mut Builder, spec: &RunSpec) {
     let tty = spec.oci.process().as_ref().and_then(|p| p.terminal()).unwrap_or(false);
-    b.runtime(Phase::Life, "supervise", Op::Supervise { tty, interactive: spec.interactive });
+    b.runtime(Phase::Life, "supervise", Op::Supervise { tty, interactive: spec.interactive, joined: false });
     let dir = |name: &str| spec.dirs.container.join(name).to_string_lossy().into_owned();
     b.runtime(
         Phase::Life,

@@ -6,7 +6,7 @@ mod life;
 mod mounts;
 mod namespaces;
 mod network;
-mod security;
+pub(super) mod security;
 
 use crate::kernel::{Failure, HostFacts};
 use crate::plan::order;

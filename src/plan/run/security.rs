@@ -1,6 +1,6 @@
 //! What init gives up before it becomes the container's command.
 
-use oci_spec::runtime::{Capabilities, PosixRlimit};
+use oci_spec::runtime::{Capabilities, PosixRlimit, Process};
 
 use super::{Builder, label};
 use crate::plan::op::{CapSets, Rlimit, SeccompProfile};
@@ -26,9 +26,17 @@ pub(super) fn security(b: &mut Builder, spec: &RunSpec) {
     if spec.oci.root().as_ref().and_then(|r| r.readonly()).unwrap_or(false) {
         b.init(phase, "readonly-root", Op::RemountRootReadonly);
     }
+    for (label, op) in confine(process, spec.seccomp) {
+        b.init(phase, label, op);
+    }
+}
+
+/// What a process gives up before it becomes its command, in the order in which it may.
+pub(in crate::plan) fn confine(process: &Process, seccomp: bool) -> Vec<(&'static str, Op)> {
+    let mut ops = Vec::new();
     let limits: Vec<Rlimit> = process.rlimits().iter().flatten().map(rlimit).collect();
     if !limits.is_empty() {
-        b.init(phase, "set-rlimits", Op::SetRlimits { limits });
+        ops.push(("set-rlimits", Op::SetRlimits { limits }));
     }
     let caps = process.capabilities().as_ref();
     let sets = CapSets {
@@ -38,33 +46,27 @@ pub(super) fn security(b: &mut Builder, spec: &RunSpec) {
         inheritable: names(caps.and_then(|c| c.inheritable().as_ref())),
         ambient: names(caps.and_then(|c| c.ambient().as_ref())),
     };
-    let filter = spec.seccomp.then(|| Op::LoadSeccomp {
+    let filter = seccomp.then(|| Op::LoadSeccomp {
         profile: SeccompProfile::Default { caps: sets.bounding.clone() },
         told: false,
     });
     let no_new_privs = process.no_new_privileges() == Some(true);
-    b.init(phase, "drop-bounding", Op::DropBounding { keep: sets.bounding.clone() });
+    ops.push(("drop-bounding", Op::DropBounding { keep: sets.bounding.clone() }));
     // Loading a filter needs CAP_SYS_ADMIN or no_new_privs: without the
     // latter it has to come before the capabilities go.
     if no_new_privs {
-        b.init(phase, "set-no-new-privs", Op::SetNoNewPrivs);
+        ops.push(("set-no-new-privs", Op::SetNoNewPrivs));
     } else if let Some(filter) = filter.clone() {
-        b.init(phase, "load-seccomp", filter);
+        ops.push(("load-seccomp", filter));
     }
     let user = process.user();
-    b.init(
-        phase,
-        "set-user",
-        Op::SetUser {
-            uid: user.uid(),
-            gid: user.gid(),
-            groups: user.additional_gids().clone().unwrap_or_default(),
-        },
-    );
-    b.init(phase, "set-capabilities", Op::SetCapabilities { caps: sets });
+    let groups = user.additional_gids().clone().unwrap_or_default();
+    ops.push(("set-user", Op::SetUser { uid: user.uid(), gid: user.gid(), groups }));
+    ops.push(("set-capabilities", Op::SetCapabilities { caps: sets }));
     if no_new_privs && let Some(filter) = filter {
-        b.init(phase, "load-seccomp", filter);
+        ops.push(("load-seccomp", filter));
     }
+    ops
 }
 
 fn names(set: Option<&Capabilities>) -> Vec<String> {

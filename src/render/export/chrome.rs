@@ -83,9 +83,9 @@ impl Tracks {
         self.meta("process_name", HOST, 0, "glassbox");
         self.meta("thread_name", HOST, PHASES, &self.narrator.word("track_phases"));
         self.meta("thread_name", HOST, RUNTIME, &plain(&self.narrator.actor(Actor::Runtime)));
-        if story.steps().any(|s| s.step.actor == Actor::Init) {
+        if let Some(actor) = story.steps().map(|s| s.step.actor).find(|a| *a != Actor::Runtime) {
             self.meta("process_name", CONTAINER, 0, &self.narrator.word("track_container"));
-            self.meta("thread_name", CONTAINER, INIT, &plain(&self.narrator.actor(Actor::Init)));
+            self.meta("thread_name", CONTAINER, INIT, &plain(&self.narrator.actor(actor)));
         }
     }
 
@@ -95,7 +95,7 @@ impl Tracks {
     }
 
     fn step(&mut self, told: &Told) {
-        let init = told.step.actor == Actor::Init && !told.undoing;
+        let init = told.step.actor != Actor::Runtime && !told.undoing;
         let (pid, tid) = if init { (CONTAINER, INIT) } else { (HOST, RUNTIME) };
         // What init did alone is told afterwards, all at once: its steps follow one
         // another, each as long as it took.

@@ -69,14 +69,14 @@ struct Diagram {
 
 impl Diagram {
     fn participants(&mut self, story: &Story) {
-        let init = story.steps().any(|s| s.step.actor == Actor::Init);
+        let other = story.steps().map(|s| s.step.actor).find(|a| *a != Actor::Runtime);
         let kernel = match story.begin.as_ref().map(|b| b.kernel) {
             Some(KernelName::Model) => "sequence_model",
             _ => "sequence_kernel",
         };
         let mut names = vec![("G", "glassbox".to_owned()), ("K", self.narrator.word(kernel))];
-        if init {
-            names.push(("I", "init".to_owned()));
+        if let Some(actor) = other {
+            names.push(("I", plain(&self.narrator.actor(actor))));
         }
         for (id, name) in names {
             let _ = writeln!(self.text, "    participant {id} as {}", escaped(&name));
@@ -114,7 +114,7 @@ impl Diagram {
     }
 
     fn exchange(&mut self, told: &Told, title: &str, answer: &str) {
-        let who = if told.step.actor == Actor::Init { "I" } else { "G" };
+        let who = if told.step.actor != Actor::Runtime { "I" } else { "G" };
         let _ = writeln!(self.text, "    {who}->>K: {}", escaped(&short(title)));
         if let Some(failure) = told.failure() {
             let _ = writeln!(self.text, "    K--x{who}: {}", escaped(&short(&failure.to_string())));

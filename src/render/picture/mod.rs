@@ -121,11 +121,13 @@ impl Picture {
     fn done(&mut self, op: &Op, facts: &[Fact], changed: bool) {
         match op {
             Op::Undo { of, .. } => self.undone(of, changed),
-            Op::Supervise { .. } => {
+            Op::Supervise { joined, .. } => {
                 self.layers.done(op, facts);
                 self.processes.done(op, facts, &self.slots);
                 self.cgroup.done(op, facts);
-                self.container_ended();
+                if !joined {
+                    self.container_ended();
+                }
             }
             _ => {
                 self.layers.done(op, facts);
@@ -143,9 +145,13 @@ impl Picture {
         self.layers.undone(op);
         self.network.undone(op, changed);
         self.cgroup.undone(op);
-        if matches!(op, Op::Clone { .. }) {
-            self.processes.killed();
-            self.container_ended();
+        match op {
+            Op::Clone { .. } => {
+                self.processes.killed();
+                self.container_ended();
+            }
+            Op::SpawnInside { .. } => self.processes.killed(),
+            _ => {}
         }
     }
 

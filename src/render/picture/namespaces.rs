@@ -46,6 +46,15 @@ impl Namespaces {
                 self.all = Ns::ALL.into_iter().map(one).collect();
                 self.ended = false;
             }
+            Op::JoinNamespaces { namespaces } => {
+                let one = |ns: Ns| {
+                    let own = ns == Ns::Pid || namespaces.contains(&ns);
+                    let inside = fact(facts, &format!("ns {}", ns.name())).cloned();
+                    Namespace { ns, own, inside, host: None }
+                };
+                self.all = Ns::ALL.into_iter().map(one).collect();
+                self.ended = false;
+            }
             Op::UnshareCgroup => {
                 if let Some(cgroup) = self.all.iter_mut().find(|n| n.ns == Ns::Cgroup) {
                     cgroup.own = true;

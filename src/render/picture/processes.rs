@@ -82,6 +82,17 @@ impl Processes {
                     state: ProcessState::Preparing,
                 }];
             }
+            // Its number inside is the kernel's to say.
+            Op::SpawnInside { .. } => {
+                let Some(pid) = slots.get(&Slot::ProcessPid) else { return };
+                self.all = vec![Process {
+                    outside: pid.clone(),
+                    inside: fact(facts, "pid inside").cloned(),
+                    parent: None,
+                    program: "glassbox".to_owned(),
+                    state: ProcessState::Preparing,
+                }];
+            }
             Op::Exec { argv, .. } => {
                 let named = fact(facts, "Name").map(Value::text);
                 if let Some(init) = self.all.first_mut() {

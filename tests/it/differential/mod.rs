@@ -2,6 +2,7 @@
 //! in the writable layer, and the steps and calls of its trace.
 
 mod confined;
+mod exec;
 mod files;
 mod life;
 mod scenarios;

@@ -115,11 +115,11 @@ const AHEAD: usize = 40;
 fn match_one<'a>(told: &Told, runtime: &mut Queue<'a>, init: &mut Queue<'a>, out: &mut Vec<String>) {
     let queue = match told.actor {
         Actor::Runtime => runtime,
-        Actor::Init if next(told, init) => init,
-        Actor::Init if next(told, runtime) => runtime,
-        Actor::Init if at(told, init).is_some() => init,
-        Actor::Init if at(told, runtime).is_some() => runtime,
-        Actor::Init => init,
+        Actor::Init | Actor::Process if next(told, init) => init,
+        Actor::Init | Actor::Process if next(told, runtime) => runtime,
+        Actor::Init | Actor::Process if at(told, init).is_some() => init,
+        Actor::Init | Actor::Process if at(told, runtime).is_some() => runtime,
+        Actor::Init | Actor::Process => init,
     };
     let Some(n) = at(told, queue) else {
         let why = match queue.iter().find(|(_, seen)| seen.name == told.call.name) {
@@ -163,10 +163,13 @@ fn next(told: &Told, queue: &Queue<'_>) -> bool {
 fn processes(seen: &[Seen]) -> Result<(i32, Option<i32>), String> {
     let first = seen.first().filter(|s| s.name == "execve" && s.worked());
     let runtime = first.ok_or("strace's output does not begin with the program")?.pid;
-    let init = seen
-        .iter()
-        .filter(|s| s.pid == runtime && s.name == "clone3" && s.worked())
-        .find(|s| field(s.arg(0), "flags").is_some_and(|f| f.contains("CLONE_NEWNS")));
+    let made = |with: &dyn Fn(&str) -> bool| {
+        let mut all = seen.iter().filter(|s| s.pid == runtime && s.name == "clone3" && s.worked());
+        all.find(|s| field(s.arg(0), "flags").is_some_and(with)).cloned()
+    };
+    // A process that joins a container is made without new namespaces.
+    let init = made(&|f| f.contains("CLONE_NEWNS"))
+        .or_else(|| made(&|f| !f.contains("CLONE_THREAD") && !f.contains("CLONE_NEW")));
     Ok((runtime, init.and_then(|s| s.result).map(|pid| pid as i32)))
 }
 

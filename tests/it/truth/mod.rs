@@ -279,3 +279,10 @@ fn through_a_rollback() {
         assert!(undone.count() > 5, "there is no rollback");
     }
 }
+
+/// `exec ARGS` tells what strace sees.
+#[track_caller]
+pub fn exec_agrees(sandbox: &Sandbox, args: &[&str], status: i32) {
+    under_strace(strace(sandbox, "exec", args), status);
+    holds(&read_back(sandbox), args);
+}

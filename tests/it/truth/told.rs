@@ -20,6 +20,7 @@ pub fn changes(events: &[Event]) -> Vec<Told> {
         match &event.body {
             // Init's first calls are told with its birth.
             Body::About { op: Op::Clone { .. }, .. } => actor = Actor::Init,
+            Body::About { op: Op::SpawnInside { .. }, .. } => actor = Actor::Process,
             Body::About { actor: of, .. } => actor = *of,
             // Init is gone or goes with it: undoing is the runtime's.
             Body::Undoing { .. } => actor = Actor::Runtime,

@@ -1,4 +1,4 @@
-//! Moving init into its v1 cgroups.
+//! Moving the process that becomes the command into its v1 cgroups.
 
 use super::files;
 use crate::kernel::linux::cx::Cx;
@@ -6,14 +6,14 @@ use crate::kernel::linux::evidence::text_of;
 use crate::kernel::{Errno, Failure};
 use crate::trace::{Fact, Kind, Value};
 
-/// Init writes 0, for itself, to files named `tasks`: its pid of the host means nothing in its pid
-/// namespace. The runtime writes init's pid to any other.
+/// The process writes 0, for itself, to files named `tasks`: its pid of the host means nothing in its pid
+/// namespace. The runtime writes the process's pid to any other.
 pub(super) fn join(cx: &mut Cx, files: &[String]) -> Result<bool, Failure> {
     for file in files {
         let (pid, wrote) = if file.ends_with("/tasks") {
             (0, files::write(cx.rec, file, "0"))
         } else {
-            let pid = cx.init_pid().ok_or_else(|| {
+            let pid = cx.command_pid().ok_or_else(|| {
                 Failure::new("join the cgroups before there is a process to put into them", None)
             })?;
             (pid, files::write_pid(cx.rec, file, pid))
@@ -35,7 +35,7 @@ pub(super) fn join(cx: &mut Cx, files: &[String]) -> Result<bool, Failure> {
 
 /// `/proc/PID/cgroup`, one fact per hierarchy.
 pub(super) fn evidence(cx: &Cx) -> Vec<Fact> {
-    let Some(pid) = cx.init_pid() else { return Vec::new() };
+    let Some(pid) = cx.command_pid() else { return Vec::new() };
     let path = format!("/proc/{pid}/cgroup");
     let text = text_of(&path).unwrap_or_default();
     let lines = text.lines().filter_map(|line| {

@@ -2,6 +2,7 @@
 //! the scheduler that runs their programs.
 
 mod exec;
+mod join;
 mod life;
 mod sched;
 mod signal;
@@ -54,6 +55,8 @@ pub(crate) struct Proc {
     pub umask: u32,
     pub fds: BTreeMap<i32, FdEntry>,
     pub ns: NsSet,
+    /// Another pid namespace than its own, which setns(2) has chosen for its children.
+    pub pid_of_children: Option<NsId>,
     pub cgroup: u32,
     /// It has ended and waits to be waited for.
     pub exit: Option<Exit>,

@@ -31,6 +31,7 @@ impl World {
             umask: 0o022,
             fds: Default::default(),
             ns: self.host_ns,
+            pid_of_children: None,
             cgroup: 0,
             exit: None,
             ignored: 0,
@@ -73,6 +74,7 @@ impl World {
         self.charge_in(cgroup, BASE_RSS)?;
 
         let mut set = ctx.ns;
+        set.pid = self.process(parent)?.pid_of_children.unwrap_or(set.pid);
         let mut cred = ctx.cred.clone();
         if user_first {
             let held =
@@ -89,7 +91,7 @@ impl World {
         let (mut root, mut cwd) = (ctx.root, ctx.cwd);
         for kind in new.iter().filter(|k| **k != Ns::User) {
             let held = match kind {
-                Ns::Pid => Held::Pid { parent: Some(ctx.ns.pid), next: 1, pids: Default::default() },
+                Ns::Pid => Held::Pid { parent: Some(set.pid), next: 1, pids: Default::default() },
                 Ns::Uts => Held::Uts { hostname: self.ns.hostname(ctx.ns.uts).to_owned() },
                 Ns::Cgroup => Held::Cgroup { root: cgroup },
                 _ => Held::Plain,
@@ -123,6 +125,7 @@ impl World {
             umask: p.umask,
             fds: p.fds.clone(),
             ns: set,
+            pid_of_children: None,
             cgroup,
             exit: None,
             ignored: p.ignored,

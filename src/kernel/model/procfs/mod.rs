@@ -4,6 +4,7 @@
 mod text;
 
 use super::Res;
+use super::cred::Cap;
 use super::ns::{KINDS, NsId};
 use super::process::{Ctx, Gpid};
 use super::vfs::{Attr, Loc, Node, OpenKind, Sb};
@@ -302,8 +303,23 @@ fn mount_of(w: &World, node: Node) -> Option<u32> {
     w.mounts.all().find(|m| m.sb == node.sb).map(|m| m.id)
 }
 
+/// ptrace(2), PTRACE_MODE_READ_FSCREDS: a process looks into itself, into one with its
+/// ids that can do no more than it, and with the capability into any.
+fn may_look_into(w: &World, ctx: &Ctx, pid: Gpid) -> bool {
+    let Some(p) = w.procs.get(&pid).filter(|_| pid != ctx.pid) else { return true };
+    let (own, its) = (&ctx.cred, &p.cred);
+    let ids = |c: &super::Cred| (c.uid, c.euid, c.gid, c.egid);
+    let alike = ids(own) == ids(its) && own.user_ns == its.user_ns && its.permitted & !own.permitted == 0;
+    alike || w.ns.capable(own, its.user_ns, Cap::SYS_PTRACE)
+}
+
 pub(crate) fn read_link(w: &World, ns: NsId, ino: u64, ctx: &Ctx) -> Res<String> {
     let at = place(ino)?;
+    if let Place::OfPid(pid, _) | Place::Ns(pid, _) | Place::Fd(pid, _) = at
+        && !may_look_into(w, ctx, pid)
+    {
+        return Err(Errno::EACCES);
+    }
     Ok(match at {
         Place::Top("self") => w.pid_in(ctx.pid, ns).ok_or(Errno::ENOENT)?.to_string(),
         Place::Top(name @ ("mounts" | "net")) => format!("self/{name}"),
@@ -320,11 +336,15 @@ pub(crate) fn read_link(w: &World, ns: NsId, ino: u64, ctx: &Ctx) -> Res<String>
         }
         Place::Ns(pid, at) => {
             let name = NS_LINKS.get(at).ok_or(Errno::ENOENT)?;
-            // A process here never has other namespaces than its children will have.
-            let name = name.trim_end_matches("_for_children");
-            let kind = KINDS.iter().find(|k| k.name() == name).ok_or(Errno::ENOENT)?;
+            let own = name.trim_end_matches("_for_children");
+            let kind = KINDS.iter().find(|k| k.name() == own).ok_or(Errno::ENOENT)?;
             let p = w.process(pid).map_err(|_| Errno::ENOENT)?;
-            format!("{}:[{}]", kind.name(), p.ns.get(*kind))
+            // Of the others a process here never has another one than its children will have.
+            let ns = match (p.pid_of_children, *name) {
+                (Some(chosen), "pid_for_children") => chosen,
+                _ => p.ns.get(*kind),
+            };
+            format!("{}:[{ns}]", kind.name())
         }
         Place::Fd(pid, fd) => {
             let open = w.fd(pid, fd).map_err(|_| Errno::ENOENT)?;

@@ -42,7 +42,7 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
             Ok(false)
         }
         Op::JoinCgroup { files } => {
-            let pid = cx.init()?.to_string();
+            let pid = cx.command()?.to_string();
             for file in files {
                 write(cx, file, &pid).map_err(fail(|| format!("write pid {pid} to {file}")))?;
             }

@@ -43,6 +43,22 @@ pub(in crate::kernel::model) fn evidence(op: &Op, cx: &mut Cx<'_>) -> Vec<Fact> 
             let (pid, who) = of_init(cx);
             look::namespaces(cx.w, &Ns::first(namespaces), cx.runtime, pid, &who)
         }
+        Op::FindInit { .. } => {
+            let Some(init) = cx.carried.init else { return Vec::new() };
+            let mut facts = super::inside::number(cx.w, cx.runtime, init);
+            let cgroup = cx.w.process(init).map(|p| cx.w.cgroups.path(p.cgroup, 0));
+            facts.extend(cgroup.map(|path| fact(&format!("/proc/{init}/cgroup"), "cgroup", path)));
+            facts
+        }
+        Op::SpawnInside { .. } => match cx.carried.process {
+            Some(pid) => super::inside::number(cx.w, cx.runtime, pid),
+            None => Vec::new(),
+        },
+        Op::JoinNamespaces { namespaces } => match (cx.carried.init, cx.carried.process) {
+            (Some(init), Some(pid)) => super::inside::joined(cx.w, cx.runtime, namespaces, init, pid),
+            _ => Vec::new(),
+        },
+        Op::LetRun => Vec::new(),
         Op::UnshareCgroup => {
             let mut facts = look::namespaces(cx.w, &[Ns::Cgroup], cx.runtime, cx.pid, "self");
             facts.push(fact("/proc/self/cgroup", "cgroup", own_cgroup(cx, &ctx)));
@@ -76,14 +92,17 @@ pub(in crate::kernel::model) fn evidence(op: &Op, cx: &mut Cx<'_>) -> Vec<Fact> 
             let fields = ["Name", "Uid", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp"];
             look::status(cx.w, &host, pid, &who, &fields)
         }
-        Op::Supervise { .. } => match cx.carried.init {
-            Some(pid) => {
+        Op::Supervise { joined, .. } => match cx.command() {
+            Ok(pid) => {
                 let there = if cx.w.procs.contains_key(&pid) { "exists" } else { "no such process" };
-                let mut facts = vec![fact(&format!("/proc/{pid}"), "init", there)];
-                facts.extend(totals(cx, &ctx));
+                let key = if *joined { "process" } else { "init" };
+                let mut facts = vec![fact(&format!("/proc/{pid}"), key, there)];
+                if !joined {
+                    facts.extend(totals(cx, &ctx));
+                }
                 facts
             }
-            None => Vec::new(),
+            Err(_) => Vec::new(),
         },
         Op::RecordExit { record } => record_fields(cx, &ctx, record),
         Op::Image(op) => super::images::evidence(op, cx),
@@ -114,7 +133,7 @@ pub(in crate::kernel::model) fn evidence(op: &Op, cx: &mut Cx<'_>) -> Vec<Fact> 
             Ok(id) => vec![fact(path, "device rules", Value::Int(cx.w.cgroups.device_rules(id) as i64))],
             Err(_) => Vec::new(),
         },
-        Op::JoinCgroup { .. } => match cx.carried.init.and_then(|p| cx.w.ctx(p).ok()) {
+        Op::JoinCgroup { .. } => match cx.command().ok().and_then(|p| cx.w.ctx(p).ok()) {
             Some(init) => {
                 let path = cx.w.cgroups.path(init.cgroup, 0);
                 vec![fact(&format!("/proc/{}/cgroup", init.pid), "unified", path)]
@@ -155,9 +174,9 @@ pub(in crate::kernel::model) fn evidence(op: &Op, cx: &mut Cx<'_>) -> Vec<Fact> 
 }
 
 fn of_init(cx: &Cx<'_>) -> (Gpid, String) {
-    match cx.carried.init {
-        Some(pid) => (pid, pid.to_string()),
-        None => (cx.runtime, "self".to_owned()),
+    match cx.command() {
+        Ok(pid) => (pid, pid.to_string()),
+        Err(_) => (cx.runtime, "self".to_owned()),
     }
 }
 

@@ -7,6 +7,7 @@ mod evidence;
 mod files;
 mod image;
 mod images;
+mod inside;
 mod look;
 mod mounts;
 mod network;
@@ -59,6 +60,8 @@ pub(super) struct Carried {
     pub viewed: Vec<String>,
     pub ids: Option<super::overlay::Ids>,
     pub init: Option<Gpid>,
+    /// A process that joins the container.
+    pub process: Option<Gpid>,
     /// What is to be said of the union's layers, the uppermost first.
     pub suppliers: Vec<crate::trace::Supplier>,
     pub pivoted: bool,
@@ -146,6 +149,11 @@ impl Cx<'_> {
 
     pub fn init(&self) -> Result<Gpid, Failure> {
         self.carried.init.ok_or_else(|| Failure::new("go on: there is no init process", None))
+    }
+
+    /// The process that becomes the command.
+    pub fn command(&self) -> Result<Gpid, Failure> {
+        self.carried.process.map_or_else(|| self.init(), Ok)
     }
 
     pub fn address(&self) -> Option<String> {
@@ -311,6 +319,14 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
         | Op::UnshareCgroup => cgroup::apply(op, cx),
         Op::Clone { .. } | Op::WriteIdMaps { .. } | Op::OpenTerminal | Op::Exec { .. } => {
             process::apply(op, cx)
+        }
+        Op::FindInit { cgroup, .. } => inside::find(cx, cgroup).map(|()| false),
+        Op::SpawnInside { cgroup } => inside::spawn(cx, cgroup.as_deref()).map(|()| false),
+        Op::JoinNamespaces { namespaces } => inside::join(cx, namespaces).map(|()| false),
+        Op::LetRun => {
+            // It is a process of the machine like any other from now on.
+            cx.carried.process = None;
+            Ok(false)
         }
         Op::CreateBridge { .. }
         | Op::WriteSysctl { .. }

@@ -25,7 +25,7 @@ pub(super) fn apply(op: &Op, cx: &mut Cx<'_>) -> Result<bool, Failure> {
     }
 }
 
-fn flag(ns: Ns) -> &'static str {
+pub(super) fn flag(ns: Ns) -> &'static str {
     match ns {
         Ns::User => "CLONE_NEWUSER",
         Ns::Mnt => "CLONE_NEWNS",
@@ -39,6 +39,14 @@ fn flag(ns: Ns) -> &'static str {
 }
 
 fn clone(cx: &mut Cx<'_>, namespaces: &[Ns], cgroup: Option<&str>) -> Result<(), Failure> {
+    let pid = make(cx, namespaces, cgroup)?;
+    cx.carried.init = Some(pid);
+    cx.slots.insert(Slot::InitPid, Value::volatile(Kind::Pid, pid));
+    Ok(())
+}
+
+/// clone3(2), with the console's streams for the new process.
+pub(super) fn make(cx: &mut Cx<'_>, namespaces: &[Ns], cgroup: Option<&str>) -> Result<Gpid, Failure> {
     let group = match cgroup {
         Some(path) => Some(super::cgroup::group(cx, path).map_err(fail(|| format!("open cgroup {path}")))?),
         None => None,
@@ -66,9 +74,7 @@ fn clone(cx: &mut Cx<'_>, namespaces: &[Ns], cgroup: Option<&str>) -> Result<(),
         )
         .map_err(fail(|| "make a process in new namespaces".to_owned()))?;
     standard_streams(cx.w, pid);
-    cx.carried.init = Some(pid);
-    cx.slots.insert(Slot::InitPid, Value::volatile(Kind::Pid, pid));
-    Ok(())
+    Ok(pid)
 }
 
 /// Descriptors 0, 1 and 2: the console's streams.
@@ -115,10 +121,15 @@ fn write_id_maps(cx: &mut Cx<'_>, uid: &[IdMap], gid: &[IdMap]) -> Result<(), Fa
     let init = cx.init()?;
     write_maps(cx, init, uid, gid)?;
     // Init becomes root of its namespace, as it does on Linux.
+    become_root(cx, init)
+}
+
+/// In a user namespace a process is nobody until it becomes the root of the map.
+pub(super) fn become_root(cx: &mut Cx<'_>, process: Gpid) -> Result<(), Failure> {
     let what = || "become root of the user namespace".to_owned();
-    let ns = cx.w.process(init).map_err(fail(what))?.ns.user;
+    let ns = cx.w.process(process).map_err(fail(what))?.ns.user;
     let (Ok(root), Ok(group)) = (cx.w.ns.kuid(ns, 0), cx.w.ns.kgid(ns, 0)) else { return Ok(()) };
-    cx.w.set_cred(init, |c| {
+    cx.w.set_cred(process, |c| {
         (c.uid, c.euid, c.gid, c.egid) = (root, root, group, group);
         c.groups = [group].as_slice().into();
     })

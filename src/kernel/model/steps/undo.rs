@@ -20,6 +20,7 @@ pub(in crate::kernel::model) fn undo(op: &Op, cx: &mut Cx<'_>) -> Result<(), Fai
         }
         Op::CreateCgroup { path, .. } => super::cgroup::remove(cx, path),
         Op::Clone { .. } => kill_init(cx),
+        Op::SpawnInside { .. } => super::inside::kill(cx),
         Op::AllocateAddress { leases, container, .. } => release(cx, leases, container),
         Op::CreateVeth { host, .. } => remove_link(cx, host),
         Op::PublishPort { table, .. } => unpublish(cx, op, table),
@@ -48,6 +49,9 @@ pub(in crate::kernel::model) fn undo(op: &Op, cx: &mut Cx<'_>) -> Result<(), Fai
         | Op::AttachRootfs { .. }
         | Op::WriteIdMaps { .. }
         | Op::UnshareCgroup
+        | Op::FindInit { .. }
+        | Op::JoinNamespaces { .. }
+        | Op::LetRun
         | Op::SetLinkUp { .. }
         | Op::AddAddress { .. }
         | Op::AddDefaultRoute { .. }
@@ -90,6 +94,14 @@ fn unlink(cx: &mut Cx<'_>, path: &str) -> Result<(), Failure> {
 
 fn kill_init(cx: &mut Cx<'_>) -> Result<(), Failure> {
     let Some(pid) = cx.carried.init.take() else { return Ok(()) };
+    kill(cx, pid, "init, process")
+}
+
+pub(super) fn kill(
+    cx: &mut Cx<'_>,
+    pid: crate::kernel::model::process::Gpid,
+    who: &str,
+) -> Result<(), Failure> {
     let alive = cx.w.procs.get(&pid).is_some_and(|p| p.exit.is_none());
     if alive {
         let args = || vec![("pidfd", Value::volatile(Kind::Fd, 3)), ("sig", "SIGKILL".into())];
@@ -97,7 +109,7 @@ fn kill_init(cx: &mut Cx<'_>) -> Result<(), Failure> {
             w.exit(pid, Exit::Signal(9));
             Ok(())
         })
-        .map_err(fail(|| format!("kill init, process {pid}")))?;
+        .map_err(fail(|| format!("kill {who} {pid}")))?;
     }
     cx.w.reap(pid);
     cx.w.drop_dead_namespaces();
