@@ -219,6 +219,20 @@ pub fn layers_in_use(store: &Path) -> Result<std::collections::BTreeSet<String>,
     Ok(chains)
 }
 
+/// A container, by its short id, that runs from the image with this id or is about to.
+///
+/// # Errors
+/// As [`layers_in_use`].
+pub fn running_from(store: &Path, image: &str) -> Result<Option<String>, RecordError> {
+    for record in list(store)? {
+        let record = record?;
+        if record.image_id == image && record.status != Status::Exited {
+            return Ok(Some(record.short_id().to_owned()));
+        }
+    }
+    Ok(None)
+}
+
 /// The container that a user means: by name, by id, or by a unique beginning of
 /// its id.
 pub fn find(store: &Path, wanted: &str) -> Result<Record, RecordError> {

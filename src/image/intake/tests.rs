@@ -271,7 +271,7 @@ fn what_is_in_flight_is_leased() {
     let wanted = layers(&mut source, &tars(2));
     let (intake, _) = start(&store, &wanted, source, 2);
     assert!(intake.wait(0).unwrap().blob_there);
-    store.remove("old", &|| Ok(Default::default())).unwrap();
+    store.remove("old", &|| Ok(Default::default()), &|_| Ok(None)).unwrap();
     assert!(store.blob(wanted[0].blob.digest().as_ref()).unwrap().exists());
     assert!(store.layer_dir(&wanted[0].chain_id).unwrap().is_dir());
     drop(intake);

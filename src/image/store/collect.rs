@@ -35,6 +35,10 @@ use crate::image::{ImageError, calls, digest};
 /// nothing can change.
 pub type InUse<'a> = &'a dyn Fn() -> Result<BTreeSet<String>, ImageError>;
 
+/// The container, by its short id, that runs from an image (its id) or is about to; asked
+/// while nothing can change.
+pub type Runs<'a> = &'a dyn Fn(&str) -> Result<Option<String>, ImageError>;
+
 /// Keeps the collector away while an image becomes a container.
 #[derive(Debug)]
 pub struct Pin {

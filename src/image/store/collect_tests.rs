@@ -59,7 +59,7 @@ fn what_a_living_process_leased_stays() {
     let stage = store.stage().unwrap();
     let layer = &image.layers[0].blob;
     store.lease(&stage, [layer.as_str()]).unwrap();
-    let removed = store.remove("app", &unused).unwrap();
+    let removed = store.remove("app", &unused, &|_| Ok(None)).unwrap();
     assert_eq!(removed.deleted, std::slice::from_ref(&image.id));
     assert!(store.blob(layer).unwrap().exists(), "a pull has seen it");
     // A dead process leaves its directory, and nobody has it locked.
@@ -82,7 +82,7 @@ fn a_pin_is_waited_for() {
     std::thread::scope(|scope| {
         let removing = scope.spawn(|| {
             let in_use = || Ok(containers.lock().unwrap().clone());
-            store.remove("app", &in_use).unwrap()
+            store.remove("app", &in_use, &|_| Ok(None)).unwrap()
         });
         let resolved = store.resolve("app").unwrap();
         store.unpack(&resolved.layers[0]).unwrap();
@@ -106,7 +106,7 @@ fn an_image_that_is_damaged_can_be_removed_and_hurts_no_other() {
     assert_eq!(store.list().unwrap().len(), 2, "it is listed");
     let done = store.collect(&unused).unwrap();
     assert_eq!(done, Collected::default(), "nobody knows what it needs");
-    let removed = store.remove("bad", &unused).unwrap();
+    let removed = store.remove("bad", &unused, &|_| Ok(None)).unwrap();
     assert_eq!(removed.untagged, ["bad:latest"]);
     assert!(!store.blob(&bad.manifest).unwrap().exists() && !store.blob(&garbage).unwrap().exists());
     assert!(!store.blob(&bad.layers[1].blob).unwrap().exists());
@@ -121,9 +121,9 @@ fn two_names_of_one_image_go_one_by_one() {
     store.tag("app:1", &Reference::parse("other:2").unwrap()).unwrap();
     store.tag("other:2", &Reference::parse("app:1").unwrap()).unwrap();
     assert_eq!(store.list().unwrap().len(), 2);
-    let first = store.remove("app:1", &unused).unwrap();
+    let first = store.remove("app:1", &unused, &|_| Ok(None)).unwrap();
     assert_eq!((first.untagged, first.deleted), (vec!["app:1".to_owned()], vec![]));
-    let last = store.remove(&image.id[7..19], &unused).unwrap();
+    let last = store.remove(&image.id[7..19], &unused, &|_| Ok(None)).unwrap();
     assert_eq!((last.untagged, last.deleted.first()), (vec!["other:2".to_owned()], Some(&image.id)));
 }
 
@@ -157,7 +157,7 @@ fn what_another_tool_put_there_is_found_and_kept() {
     assert_eq!(listed[0].size, 1, "the bytes of its one file");
     assert_eq!(store.resolve(&image.id[7..19]).unwrap().manifest, image.manifest);
     assert_eq!(store.collect(&unused).unwrap(), Collected::default());
-    assert_eq!(store.remove(&image.id, &unused).unwrap().deleted.first(), Some(&image.id));
+    assert_eq!(store.remove(&image.id, &unused, &|_| Ok(None)).unwrap().deleted.first(), Some(&image.id));
     assert_eq!(std::fs::read_dir(store.root().join("blobs/sha256")).unwrap().count(), 0);
 }
 

@@ -136,18 +136,33 @@ fn removal_keeps_what_others_need() {
     }
     let none = || Ok(BTreeSet::new());
     assert_eq!(
-        store.remove("a:2", &none).unwrap(),
+        store.remove("a:2", &none, &|_| Ok(None)).unwrap(),
         Removed { untagged: vec!["a:2".into()], ..Removed::default() }
     );
-    let gone = store.remove("a", &none).unwrap();
+    let gone = store.remove("a", &none, &|_| Ok(None)).unwrap();
     assert_eq!(gone.deleted, [a.id.clone(), a.layers[1].chain_id.clone()]);
     assert!(a.layers[0].dir.exists() && !a.layers[1].dir.exists());
     assert!(!store.blob(&a.id).unwrap().exists());
     let held = BTreeSet::from([b.layers[1].chain_id.clone()]);
-    store.remove(&b.id, &|| Ok(held.clone())).unwrap();
+    store.remove(&b.id, &|| Ok(held.clone()), &|_| Ok(None)).unwrap();
     assert!(b.layers[1].dir.exists(), "a container uses it");
     assert!(!b.layers[0].dir.exists());
     assert_eq!(store.list().unwrap(), []);
+}
+
+#[test]
+fn an_image_that_runs_meanwhile_loses_its_name_only() {
+    let place = tempfile::tempdir().unwrap();
+    let store = Store::open(place.path());
+    let image = put(&store, &["a"], &[tar("1")]);
+    let runs = |id: &str| Ok((id == image.id).then(|| "c0ffee".to_owned()));
+    let none = || Ok(BTreeSet::new());
+    let refused = store.remove(&image.id, &none, &runs).unwrap_err();
+    assert!(matches!(refused, ImageError::InUse { .. }), "{refused}");
+    assert!(store.resolve("a").is_ok(), "nothing is taken away");
+    store.remove("a", &none, &runs).unwrap();
+    assert!(store.resolve("a").is_err());
+    assert!(store.resolve(&image.id).is_ok());
 }
 
 #[test]
@@ -218,7 +233,7 @@ fn a_read_only_place_and_an_overlay_are_named() {
         let read_only = ImageError::ReadOnly { root: store.root().to_owned() };
         assert_eq!(store.check_upper().unwrap_err(), read_only);
         assert_eq!(store.stage().unwrap_err(), read_only);
-        assert_eq!(store.remove("a", &|| Ok(BTreeSet::new())).unwrap_err(), read_only);
+        assert_eq!(store.remove("a", &|| Ok(BTreeSet::new()), &|_| Ok(None)).unwrap_err(), read_only);
         let new = Store::open(place.join("new"));
         assert_eq!(new.stage().unwrap_err(), ImageError::ReadOnly { root: new.root().to_owned() });
         assert!(read_only.hint().unwrap().contains("--root"));

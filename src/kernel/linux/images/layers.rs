@@ -74,6 +74,15 @@ pub fn discard(store: &Store, blobs: &[&str], chains: &[&str]) -> Result<(), Fai
     store.discard(blobs, chains, &in_use(store), &mut |path| remove_tree(path)).map_err(Failure::from)
 }
 
+/// Which container runs from an image, or is about to.
+pub fn runs(store: &Store) -> impl Fn(&str) -> Result<Option<String>, ImageError> {
+    let root = store.root().to_owned();
+    move |image| {
+        record::running_from(&root, image)
+            .map_err(|e| ImageError::Damaged { path: record::containers_dir(&root), reason: e.to_string() })
+    }
+}
+
 /// The layers that containers were made from.
 pub fn in_use(store: &Store) -> impl Fn() -> Result<BTreeSet<String>, ImageError> {
     let root = store.root().to_owned();

@@ -80,7 +80,7 @@ pub fn apply(op: &ImageOp, store: &Store, limits: &Limits, making: &mut Making) 
         ImageOp::RemoveImage { wanted, keep, .. } => {
             let removed = match keep {
                 true => store.untag(wanted)?,
-                false => store.remove(wanted, &super::layers::in_use(store))?,
+                false => store.remove(wanted, &super::layers::in_use(store), &super::layers::runs(store))?,
             };
             making.removed.add(removed);
         }
