@@ -154,14 +154,14 @@ fn removal_keeps_what_others_need() {
 fn an_image_that_runs_meanwhile_loses_its_name_only() {
     let place = tempfile::tempdir().unwrap();
     let store = Store::open(place.path());
-    let image = put(&store, &["a"], &[tar("1")]);
+    let image = put(&store, &["app"], &[tar("1")]);
     let runs = |id: &str| Ok((id == image.id).then(|| "c0ffee".to_owned()));
     let none = || Ok(BTreeSet::new());
     let refused = store.remove(&image.id, &none, &runs).unwrap_err();
     assert!(matches!(refused, ImageError::InUse { .. }), "{refused}");
-    assert!(store.resolve("a").is_ok(), "nothing is taken away");
-    store.remove("a", &none, &runs).unwrap();
-    assert!(store.resolve("a").is_err());
+    assert!(store.resolve("app").is_ok(), "nothing is taken away");
+    store.remove("app", &none, &runs).unwrap();
+    assert!(store.resolve("app").is_err());
     assert!(store.resolve(&image.id).is_ok());
 }
 

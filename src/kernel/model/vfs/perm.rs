@@ -131,7 +131,10 @@ impl World {
         let level = match there.kind {
             FileType::File => self.sysctl("fs/protected_regular"),
             FileType::Fifo => self.sysctl("fs/protected_fifos"),
-            _ => 0,
+            // EISDIR comes first.
+            FileType::Dir | FileType::Symlink => 0,
+            // Whatever these settings say: may_create_in_sticky() of the kernel.
+            FileType::Socket | FileType::Char | FileType::Block => 1,
         };
         let refused = level >= 1 && dir.mode & 0o002 != 0 || level >= 2 && dir.mode & 0o020 != 0;
         if refused { Err(Errno::EACCES) } else { Ok(()) }
