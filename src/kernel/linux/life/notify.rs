@@ -40,10 +40,16 @@ pub struct Listener {
 impl Listener {
     /// Takes the descriptor that init got when it loaded the filter.
     pub fn new(fd: OwnedFd) -> Self {
-        // Linux 6.6; without it each question costs one more switch of CPUs.
+        let listener = Listener { fd };
+        // Without it each question costs one more switch of CPUs.
+        listener.wake(SYNC_WAKE_UP);
+        listener
+    }
+
+    /// Linux 6.6, and before that as always.
+    fn wake(&self, how: u64) {
         // SAFETY: a number is passed by value.
-        unsafe { libc::ioctl(fd.as_raw_fd(), SET_FLAGS, SYNC_WAKE_UP) };
-        Listener { fd }
+        unsafe { libc::ioctl(self.fd.as_raw_fd(), SET_FLAGS, how) };
     }
 
     /// For poll(2).
@@ -79,6 +85,14 @@ impl Listener {
     /// Lets the kernel carry the call out.
     pub fn go_on(&self, asked: &Asked) {
         self.answer(asked, 0, CONTINUE);
+    }
+
+    /// The same, where this process goes on to work: the other one would otherwise be
+    /// woken on this CPU, and wait for it.
+    pub fn go_on_beside(&self, asked: &Asked) {
+        self.wake(0);
+        self.go_on(asked);
+        self.wake(SYNC_WAKE_UP);
     }
 
     /// Has the call fail.

@@ -259,7 +259,9 @@ impl Watcher {
             let all = self.gather();
             // Its numbers can be read only while it is there.
             self.processes.asking(asked.tid);
-            self.go_on(&asked);
+            if let Some(listener) = &self.listener {
+                listener.go_on_beside(&asked);
+            }
             self.tell(all, hear);
             return None;
         }
