@@ -82,6 +82,8 @@ struct Prepared {
     record: Record,
     target: Target,
     standing: Standing,
+    /// The plan by which the container was run.
+    run: Plan,
     plan: Plan,
 }
 
@@ -100,7 +102,11 @@ fn carry_out(context: &Context, args: &ExecArgs) -> Result<u8, CliError> {
     let mut watching = args.action.watching_command(context, args.wanted.tty)?;
     allowed(context)?;
     setup::repair(context)?;
-    let prepared = prepare(context, &args.wanted)?;
+    let mut prepared = prepare(context, &args.wanted)?;
+    // Nobody stays to listen to what is let run on.
+    if watching.tells() && !args.wanted.detach {
+        crate::plan::run::tell_life(&mut prepared.plan);
+    }
     watching.check(&prepared.plan)?;
     let _signals = signals::hold();
     let receipt = Receipt::write_as(&context.run, &unused_id()?, &prepared.plan)
@@ -165,7 +171,7 @@ fn prepare(context: &Context, wanted: &WantedArgs) -> Result<Prepared, CliError>
     let attached = Attached { interactive: request.interactive, detach: request.detach };
     let seccomp = standing.seccomp && !request.privileged;
     let plan = exec::plan(&target, &standing, &process, seccomp, attached)?;
-    Ok(Prepared { record, target, standing, plan })
+    Ok(Prepared { record, target, standing, run, plan })
 }
 
 fn request(wanted: &WantedArgs) -> Result<ExecRequest, CliError> {
@@ -223,8 +229,12 @@ fn drive(context: &Context, prepared: &Prepared, watching: &mut Watching, journa
     let plan = &prepared.plan;
     let mut kernel = LinuxKernel::new(&context.root);
     let watch = watching.watch();
+    kernel.reap_early(watching.stops());
     watching.plan(plan);
     let told = watching.tells();
+    if told {
+        kernel.joins(prepared.run.clone(), watching.unattended());
+    }
     let begin = || {
         let mut begin = tracing::begin_action(context, KernelName::Linux, &kernel.release(), plan, watch);
         if let Body::Begin { names, .. } = &mut begin {

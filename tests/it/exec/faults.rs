@@ -43,6 +43,7 @@ fn a_fault_at_every_step_leaves_the_container_as_it_was() {
         s.spawn(|| every_step(&[], &["-t"]));
         s.spawn(|| every_step(&["--security-opt", "no-new-privileges"], &["-d", "-u", "1000:1000"]));
         s.spawn(|| every_step(&["--userns", "100000:65536"], &["-i"]));
+        s.spawn(|| every_step(&[], &["--trace", "--privileged"]));
     });
 }
 
