@@ -161,19 +161,19 @@ impl LinuxKernel {
     /// namespaces.
     pub(super) fn kill_init(&mut self) -> Result<(), Failure> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
-        let watcher = self.watcher.take().filter(|_| self.state.joins);
+        let mut watcher = self.watcher.take().filter(|_| self.state.joins);
         let who = self.who();
         match supervise::signal(&mut self.rec, &child.pidfd, libc::SIGKILL) {
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(e) => return Err(Failure::new(format!("kill {who}, {}", child.pid), Some(e))),
         }
-        if let Some(mut watcher) = watcher {
+        if let Some(watcher) = &mut watcher {
             watcher.kill_others(&mut self.rec);
         }
-        child
-            .reap(&mut self.rec)
-            .map(drop)
-            .map_err(|e| Failure::new(format!("wait for {who}, {}", child.pid), Some(e)))
+        let reaped = child.reap(&mut self.rec);
+        // Only now: a held call that is answered before its process is dead is carried out.
+        drop(watcher);
+        reaped.map(drop).map_err(|e| Failure::new(format!("wait for {who}, {}", child.pid), Some(e)))
     }
 
     /// Lets go of the command, which lives on.

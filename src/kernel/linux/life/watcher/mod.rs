@@ -26,7 +26,7 @@ use crate::kernel::ledger::{self, Ledger, Role, Standing};
 use crate::kernel::linux::calls::fd_value;
 use crate::kernel::linux::recorder::{Recorder, zero};
 use crate::kernel::linux::seccomp::{self, names::Names, profile};
-use crate::kernel::linux::supervise;
+use crate::kernel::linux::{remnant, supervise};
 use crate::kernel::suppliers::suppliers;
 use crate::kernel::{Errno, Failure, OnLife, Watch};
 use crate::plan::{Op, Plan};
@@ -403,12 +403,17 @@ impl Watcher {
             if left.is_empty() {
                 return;
             }
+            let mut dying = Vec::new();
             for pid in left {
                 let held = Pid::from_raw(pid).and_then(|raw| pidfd_open(raw, PidfdFlags::empty()).ok());
                 // Looked at once it is held: so said of this process and no later one.
                 if let Some(pidfd) = held.filter(|_| self.processes.is_still(pid)) {
                     let _ = supervise::signal(rec, &pidfd, libc::SIGKILL);
+                    dying.push(pidfd);
                 }
+            }
+            for pidfd in dying {
+                remnant::wait_killed(&pidfd);
             }
         }
     }
