@@ -33,8 +33,10 @@ const AFTER_THE_OTHERS: Duration = Duration::from_millis(200);
 /// Run a command in a running container
 #[derive(Debug, Args)]
 #[command(
-    after_help = "With --trace the steps are told, when the command starts, which signals are passed on to it and how it ends; \
-                  what changes in the container's files is told by the trace of its `run`."
+    after_help = "With --trace the steps are told, and the life of the command: the files that it and its children change, \
+                  their programs and ends, refused calls, signals. What other processes of the container do is not. \
+                  With -d nobody stays to tell.\n\n\
+                  -d and -t exclude each other: there is no daemon that could hold the terminal's other end."
 )]
 pub struct ExecArgs {
     #[command(flatten)]
@@ -142,9 +144,9 @@ fn prepare(context: &Context, wanted: &WantedArgs) -> Result<Prepared, CliError>
     allowed(context)?;
     if wanted.detach && wanted.tty {
         return Err(CliError::new(
-            "-d and -t exclude each other: nobody would hold the terminal's other end",
+            "-d and -t exclude each other: there is no daemon that could hold the terminal's other end",
         )
-        .hint("leave one of them out")
+        .hint("leave out -t: what runs on in the background has nobody to read from a terminal")
         .status(125));
     }
     let request = request(wanted)?;
