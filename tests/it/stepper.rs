@@ -607,8 +607,8 @@ fn a_command_in_a_running_container_is_stepped_through() {
         terminal.text("q");
         assert!(terminal.wait_for_shell().contains("status 3"));
         assert_eq!(terminal.state(), state);
-        sandbox.wait_for_host(&before, "an exec was stepped through");
     }
+    sandbox.wait_for_host(&before, "an exec was stepped through");
     // On a small screen, and out in the middle.
     let terminal = Terminal::open(&sandbox, (80, 24));
     let state = terminal.state();

@@ -28,7 +28,7 @@ impl Oom {
     }
 
     /// What has been killed until now is not told.
-    pub fn from_now(mut self) -> Oom {
+    pub fn since_now(mut self) -> Oom {
         self.grown();
         self
     }

@@ -75,7 +75,7 @@ impl Watched {
     /// The same for a process that joins the container which this plan has made.
     pub fn joining(plan: &Plan) -> Self {
         let watched = Watched::of(plan);
-        Watched { oom: watched.oom.map(Oom::from_now), shared: true, ..watched }
+        Watched { oom: watched.oom.map(Oom::since_now), shared: true, ..watched }
     }
 
     /// Whether there is a container to watch.
