@@ -33,8 +33,10 @@ const AFTER_THE_OTHERS: Duration = Duration::from_millis(200);
 /// Run a command in a running container
 #[derive(Debug, Args)]
 #[command(
-    after_help = "With --trace the steps are told, when the command starts, which signals are passed on to it and how it ends; \
-                  what changes in the container's files is told by the trace of its `run`."
+    after_help = "With --trace the steps are told, and the life of the command: the files that it and its children change, \
+                  their programs and ends, refused calls, signals. What other processes of the container do is not. \
+                  With -d nobody stays to tell.\n\n\
+                  -d and -t exclude each other: there is no daemon that could hold the terminal's other end."
 )]
 pub struct ExecArgs {
     #[command(flatten)]
@@ -82,6 +84,8 @@ struct Prepared {
     record: Record,
     target: Target,
     standing: Standing,
+    /// The plan by which the container was run.
+    run: Plan,
     plan: Plan,
 }
 
@@ -100,7 +104,11 @@ fn carry_out(context: &Context, args: &ExecArgs) -> Result<u8, CliError> {
     let mut watching = args.action.watching_command(context, args.wanted.tty)?;
     allowed(context)?;
     setup::repair(context)?;
-    let prepared = prepare(context, &args.wanted)?;
+    let mut prepared = prepare(context, &args.wanted)?;
+    // Nobody stays to listen to what is let run on.
+    if watching.tells() && !args.wanted.detach {
+        crate::plan::run::tell_life(&mut prepared.plan);
+    }
     watching.check(&prepared.plan)?;
     let _signals = signals::hold();
     let receipt = Receipt::write_as(&context.run, &unused_id()?, &prepared.plan)
@@ -136,9 +144,9 @@ fn prepare(context: &Context, wanted: &WantedArgs) -> Result<Prepared, CliError>
     allowed(context)?;
     if wanted.detach && wanted.tty {
         return Err(CliError::new(
-            "-d and -t exclude each other: nobody would hold the terminal's other end",
+            "-d and -t exclude each other: there is no daemon that could hold the terminal's other end",
         )
-        .hint("leave one of them out")
+        .hint("leave out -t: what runs on in the background has nobody to read from a terminal")
         .status(125));
     }
     let request = request(wanted)?;
@@ -165,7 +173,7 @@ fn prepare(context: &Context, wanted: &WantedArgs) -> Result<Prepared, CliError>
     let attached = Attached { interactive: request.interactive, detach: request.detach };
     let seccomp = standing.seccomp && !request.privileged;
     let plan = exec::plan(&target, &standing, &process, seccomp, attached)?;
-    Ok(Prepared { record, target, standing, plan })
+    Ok(Prepared { record, target, standing, run, plan })
 }
 
 fn request(wanted: &WantedArgs) -> Result<ExecRequest, CliError> {
@@ -223,8 +231,12 @@ fn drive(context: &Context, prepared: &Prepared, watching: &mut Watching, journa
     let plan = &prepared.plan;
     let mut kernel = LinuxKernel::new(&context.root);
     let watch = watching.watch();
+    kernel.reap_early(watching.stops());
     watching.plan(plan);
     let told = watching.tells();
+    if told {
+        kernel.joins(prepared.run.clone(), watching.unattended());
+    }
     let begin = || {
         let mut begin = tracing::begin_action(context, KernelName::Linux, &kernel.release(), plan, watch);
         if let Body::Begin { names, .. } = &mut begin {

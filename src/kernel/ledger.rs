@@ -91,6 +91,12 @@ impl Ledger {
         self.gone += u64::from(self.told.remove(path).is_some());
     }
 
+    /// Somebody of whom nothing is told changed this: what those do there that are told
+    /// is news again.
+    pub fn forget(&mut self, path: &[u8]) {
+        self.told.remove(path);
+    }
+
     /// A directory went elsewhere with all that is in it.
     pub fn moved(&mut self, from: &[u8], to: &[u8]) {
         let below = [from, b"/"].concat();

@@ -556,3 +556,76 @@ fn a_process_is_held_and_looked_at() {
 fn a_process_of_the_model_is_held_and_looked_at() {
     held_before_a_copy_up(&Sandbox::plain(), "--model ");
 }
+
+#[test]
+#[ignore = "root"]
+fn a_command_in_a_running_container_is_stepped_through() {
+    let (sandbox, _) = prepared();
+    let args = ["run", "--name", "one", "--network", "none", "box", "sleep", "1000"];
+    let mut run = sandbox.command(&args);
+    let mut run =
+        run.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !sandbox.glassbox(&["ps"]).expect(0).out.contains(" one") {
+        assert!(Instant::now() < deadline, "the container does not run");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let before = sandbox.host();
+    let begin = |terminal: &Terminal<'_>| {
+        let script = "sh -c 'echo more >> /etc/motd; cat /etc/motd; exit 3'";
+        terminal.glassbox(&format!("exec --step one {script}; echo status $?"), "WAITS   step 1/")
+    };
+    {
+        let terminal = Terminal::open(&sandbox, WIDE);
+        let state = terminal.state();
+        begin(&terminal);
+        for step in ["spawn-inside", "join-cgroup", "join-namespaces", "drop-bounding"] {
+            terminal.text("n");
+            terminal.wait(&format!("namespaces.{step}").replace("namespaces.drop", "security.drop"));
+        }
+        let screen = terminal.wait("Those of the container");
+        assert!(screen.contains("writable: what this command has done"), "{screen}");
+        terminal.line(":inspect namespaces");
+        terminal.wait("What the kernel says now");
+        terminal.text("q");
+        terminal.text("Bcopy-up");
+        terminal.key("Enter");
+        terminal.wait("breakpoint: copy-up");
+        terminal.text("c");
+        let screen = terminal.wait("Held before openat on /etc/motd");
+        assert!(screen.contains(" HELD ") && !screen.contains("C /etc"), "{screen}");
+        for change in ["C /etc  copied up", "C /etc/motd  copied up"] {
+            terminal.text("n");
+            terminal.wait(change);
+        }
+        terminal.text("n");
+        // Its last step has what the command wrote, too.
+        let screen = terminal.wait("Enter goes back to the stepper");
+        assert!(screen.contains("\nmore") && screen.contains("ended with 3"), "{screen}");
+        terminal.key("Enter");
+        terminal.wait("The run is over");
+        terminal.text("q");
+        assert!(terminal.wait_for_shell().contains("status 3"));
+        assert_eq!(terminal.state(), state);
+    }
+    sandbox.wait_for_host(&before, "an exec was stepped through");
+    // On a small screen, and out in the middle.
+    let terminal = Terminal::open(&sandbox, (80, 24));
+    let state = terminal.state();
+    let screen = begin(&terminal);
+    assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
+    terminal.text("n");
+    terminal.wait("namespaces.spawn-inside");
+    terminal.text("n");
+    terminal.wait("step 3/");
+    terminal.text("q");
+    terminal.wait("Press y to quit");
+    terminal.text("y");
+    let screen = terminal.wait_for_shell();
+    assert!(screen.contains("you chose to quit") && screen.contains("status 130"), "{screen}");
+    assert_eq!(terminal.state(), state);
+    drop(terminal);
+    sandbox.wait_for_host(&before, "an exec was quit");
+    sandbox.glassbox(&["rm", "-f", "one"]).expect(0);
+    run.wait().unwrap();
+}

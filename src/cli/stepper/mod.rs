@@ -261,6 +261,14 @@ impl Inner {
         if self.left || self.screen.is_none() {
             return Ok(());
         }
+        // No step has come after the command.
+        if self.lent {
+            self.app.session.show_present();
+            let slots = self.app.session.picture().slots.clone();
+            if !self.take_back(&slots)? {
+                return Ok(());
+            }
+        }
         let rolled_back = self.app.session.picture().progress.rolling_back;
         let session = &mut self.app.session;
         let undoing = session.events().iter().position(|e| matches!(e.body, Body::Undoing { .. }));

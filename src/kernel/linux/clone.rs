@@ -9,7 +9,7 @@ use super::calls::{self, CWD, fail, fd_value};
 use super::cx::Cx;
 use super::recorder::{Recorder, zero};
 use super::state::State;
-use crate::kernel::{Errno, Failure};
+use crate::kernel::{Errno, Failure, Slots};
 use crate::plan::op::{IdMap, Ns, Slot};
 use crate::trace::{Kind, Value};
 
@@ -105,6 +105,15 @@ pub fn clone(
         cx.slots.insert(Slot::InitPid, Value::volatile(Kind::Pid, pid));
     }
     Ok(side)
+}
+
+/// Makes a process that is glassbox's own and in no container. Returns twice, as fork does;
+/// the child may only make system calls, since another thread may have held a lock.
+pub fn helper(rec: &mut Recorder) -> Result<Side, Failure> {
+    make(&[], None, &mut Cx { rec, slots: &mut Slots::new() }).map_err(|mut failure| {
+        "make a process that answers when glassbox is gone".clone_into(&mut failure.what);
+        failure
+    })
 }
 
 fn make(wanted: &[Ns], cgroup: Option<&str>, cx: &mut Cx<'_>) -> Result<Side, Failure> {

@@ -117,7 +117,8 @@ impl Held {
     }
 }
 
-fn lives(pidfd: &OwnedFd) -> bool {
+/// Whether a process has not ended.
+pub(super) fn lives(pidfd: &OwnedFd) -> bool {
     let mut fds = [PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)];
     let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
     matches!(poll(&mut fds, Some(&now)), Ok(0))

@@ -6,6 +6,7 @@ mod child;
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
+use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -15,9 +16,11 @@ use super::life::{Watched, Watcher};
 use super::protocol::{Answer, Channel, Go, Message, Unread};
 use super::recorder::Recorder;
 use super::state::State;
-use super::supervise;
+use super::supervise::{self, Ended};
 use super::{dispatch, evidence, inside, net, observe, remnant, terminal};
-use crate::kernel::{Applied, Failure, Kernel, KernelName, OnLife, Slots, StepFailure, Subject, Watch};
+use crate::kernel::{
+    Applied, Errno, Failure, Kernel, KernelName, OnLife, Slots, StepFailure, Subject, Watch,
+};
 use crate::plan::op::Slot;
 use crate::plan::{Actor, Op, Plan, Step, StepId};
 use crate::trace::{Call, Fact, Kind, Life, Value};
@@ -43,6 +46,12 @@ pub struct LinuxKernel {
     /// Init has been let go up to here.
     sent: usize,
     child: Option<Child>,
+    /// The plan by which the container was run that a process joins.
+    joined: Option<Plan>,
+    /// Nobody looks on while it happens.
+    unattended: bool,
+    /// The process is reaped as soon as it ends, whoever is waited for meanwhile.
+    reaps_early: bool,
     /// What to watch, and who watches it once there is a filter that asks.
     watched: Watched,
     watcher: Option<Watcher>,
@@ -67,6 +76,8 @@ pub(super) struct Child {
     pub pid: i32,
     pub pidfd: OwnedFd,
     channel: Channel,
+    /// Reaps it early.
+    reaper: Option<JoinHandle<Result<Ended, Errno>>>,
 }
 
 impl LinuxKernel {
@@ -85,6 +96,9 @@ impl LinuxKernel {
             next: 0,
             sent: 0,
             child: None,
+            joined: None,
+            unattended: false,
+            reaps_early: false,
             watched: Watched::default(),
             watcher: None,
             before: Vec::new(),
@@ -97,7 +111,19 @@ impl LinuxKernel {
     /// to happen may then have happened in init already. A command whose life is
     /// told waits at its first call that is asked about until it is said to run.
     pub fn let_init_run_ahead(&mut self, ahead: bool) {
-        self.ahead = ahead;
+        (self.ahead, self.unattended) = (ahead, ahead);
+    }
+
+    /// The next plan is for a process that joins the container which `run` has made: its life
+    /// is told by what is said there of its layers. `unattended`: it is only recorded.
+    pub fn joins(&mut self, run: Plan, unattended: bool) {
+        (self.joined, self.unattended) = (Some(run), unattended);
+    }
+
+    /// Has a process that joins reaped as soon as it ends. Its container's end waits for that,
+    /// and should not wait for a user who looks at a step.
+    pub fn reap_early(&mut self, early: bool) {
+        self.reaps_early = early;
     }
 
     /// What is known of images on their way into the store.
@@ -107,7 +133,13 @@ impl LinuxKernel {
 
     /// Looks at a step of a process that joins a container from outside.
     fn look_from_outside(&mut self, op: &Op, slots: &Slots) -> Option<Vec<Fact>> {
-        (self.state.process.is_some() && self.watch != Watch::Off).then(|| self.facts(op, &mut slots.clone()))
+        if self.state.process.is_none() || self.watch == Watch::Off {
+            return None;
+        }
+        let facts = self.facts(op, &mut slots.clone());
+        // Reaped early, it has left its number to others.
+        let gone = self.child.as_ref().is_some_and(|c| c.reaper.is_some() && !inside::lives(&c.pidfd));
+        Some(if gone { Vec::new() } else { facts })
     }
 
     /// Lets init go on as far as it may, and waits at the end of that.
@@ -233,7 +265,7 @@ impl LinuxKernel {
                 self.state.terminal = Some(fd);
             } else if let Some(step) = self.position(|op| matches!(op, Op::LoadSeccomp { .. })) {
                 let (watched, watch, unattended) =
-                    (std::mem::take(&mut self.watched), self.watch, self.ahead);
+                    (std::mem::take(&mut self.watched), self.watch, self.unattended);
                 let watcher =
                     self.ahead_of(step, |rec| Watcher::new(fd, pid, watched, watch, unattended, rec))?;
                 self.watcher = Some(watcher);
@@ -304,12 +336,12 @@ impl LinuxKernel {
     }
 
     fn supervise(&mut self, interactive: bool, slots: &mut Slots, life: OnLife<'_>) -> Result<(), Failure> {
-        let child = self.child.take().ok_or_else(no_init)?;
+        let mut child = self.child.take().ok_or_else(no_init)?;
         let mut watcher = self.watcher.take();
-        let ended = supervise::run(self, &child, interactive, watcher.as_mut(), slots, life);
+        let ended = supervise::run(self, &mut child, interactive, watcher.as_mut(), slots, life);
         if ended.is_err() {
             // The undo kills it.
-            self.child = Some(child);
+            (self.child, self.watcher) = (Some(child), watcher);
         }
         let ended = ended?;
         slots.insert(Slot::ExitStatus, Value::Int(i64::from(ended.status())));
@@ -350,7 +382,11 @@ impl Kernel for LinuxKernel {
         let images = std::mem::take(&mut self.state.images);
         self.state = State { images: images.next(plan), ..State::of(plan, &self.store) };
         net::begin(plan);
-        self.watched = if told(plan) { Watched::of(plan) } else { Watched::default() };
+        self.watched = match &self.joined {
+            _ if !told(plan) => Watched::default(),
+            Some(run) => Watched::joining(run),
+            None => Watched::of(plan),
+        };
         self.watcher = None;
         (self.next, self.sent) = (0, 0);
         self.made.clear();
@@ -358,11 +394,13 @@ impl Kernel for LinuxKernel {
         self.layers.clear();
         self.upper.clear();
         self.groups.clear();
-        for (n, step) in plan.steps.iter().enumerate() {
+        for step in self.joined.as_ref().unwrap_or(plan).steps.iter() {
             if let Op::MountOverlay { lower, upper, .. } = &step.op {
                 self.layers.clone_from(lower);
                 self.upper.clone_from(upper);
             }
+        }
+        for (n, step) in plan.steps.iter().enumerate() {
             if watch != Watch::Off {
                 self.groups.extend(Group::of(&step.op));
             }

@@ -77,7 +77,30 @@ pub fn hold_signals(rec: &mut Recorder) -> Result<(), Failure> {
 
 /// Waits for the end of the process, and reaps it.
 pub fn reap(rec: &mut Recorder, pidfd: &OwnedFd) -> Result<Ended, Errno> {
-    let ended = rec.call(
+    reaped(rec, pidfd, || {
+        loop {
+            match rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED) {
+                Ok(Some(ended)) => {
+                    return Ok(match (ended.exit_status(), ended.terminating_signal()) {
+                        (Some(code), _) => Ended::Code(code as u8),
+                        (None, Some(signal)) => Ended::Signal(signal),
+                        (None, None) => Ended::Code(255),
+                    });
+                }
+                Ok(None) | Err(Io::INTR) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+    })
+}
+
+/// Records waitid(2) for a process that is reaped by `wait`.
+pub fn reaped(
+    rec: &mut Recorder,
+    pidfd: &OwnedFd,
+    wait: impl FnOnce() -> Result<Ended, Errno>,
+) -> Result<Ended, Errno> {
+    rec.call(
         "waitid",
         || {
             vec![
@@ -87,19 +110,8 @@ pub fn reap(rec: &mut Recorder, pidfd: &OwnedFd) -> Result<Ended, Errno> {
             ]
         },
         zero,
-        || loop {
-            match rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED) {
-                Ok(Some(status)) => return Ok(status),
-                Ok(None) | Err(Io::INTR) => {}
-                Err(e) => return Err(e),
-            }
-        },
-    )?;
-    Ok(match (ended.exit_status(), ended.terminating_signal()) {
-        (Some(code), _) => Ended::Code(code as u8),
-        (None, Some(signal)) => Ended::Signal(signal),
-        (None, None) => Ended::Code(255),
-    })
+        wait,
+    )
 }
 
 /// pidfd_send_signal(2).
@@ -122,13 +134,13 @@ pub fn signal(rec: &mut Recorder, pidfd: &OwnedFd, signal: i32) -> Result<(), Er
 /// Stays with the command until it ends.
 pub fn run(
     kernel: &mut LinuxKernel,
-    child: &Child,
+    child: &mut Child,
     interactive: bool,
     mut watcher: Option<&mut Watcher>,
     slots: &Slots,
     life: OnLife<'_>,
 ) -> Result<Ended, Failure> {
-    let (pid, pidfd) = (child.pid, &child.pidfd);
+    let pid = child.pid;
     let signals = SignalFd::with_flags(&forwarded(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
         .map_err(|e| Failure::new("wait for signals", Some(e.into())))?;
     let terminal = kernel.state.terminal.take();
@@ -143,7 +155,7 @@ pub fn run(
     loop {
         life.goes_on()?;
         let mut fds = vec![
-            PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(child.pidfd.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
         ];
         if let Some(pump) = &pump {
@@ -176,7 +188,7 @@ pub fn run(
                 _ if number == libc::SIGWINCH => {}
                 _ => {
                     // It may have ended just now.
-                    if signal(&mut kernel.rec, pidfd, number).is_ok() {
+                    if signal(&mut kernel.rec, &child.pidfd, number).is_ok() {
                         life.tell(Life::Signalled { signal: signal_name(number) });
                     }
                 }
@@ -190,7 +202,7 @@ pub fn run(
         pump.carry();
     }
     drop(raw);
-    let ended = reap(&mut kernel.rec, pidfd).map_err(fail(|| "wait for the command".to_owned()))?;
+    let ended = child.reap(&mut kernel.rec).map_err(fail(|| "wait for the command".to_owned()))?;
     let (code, killed) = match ended {
         Ended::Code(code) => (Some(code), None),
         Ended::Signal(n) => (None, Some(signal_name(n))),

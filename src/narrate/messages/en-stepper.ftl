@@ -65,6 +65,7 @@ stepper_entries =
        *[other] { $count } entries
     }
 stepper_held_here = before { $call }
+stepper_writable_shared = writable: what this command has done there
 stepper_layers_none = No layer yet.
 
 stepper_namespaces_none = There is no process of the container yet, and so no namespace of its own.
@@ -89,6 +90,7 @@ stepper_net_port = port
 stepper_net_rule = rule
 
 stepper_cgroup_none = No control group.
+stepper_cgroup_of_container = Those of the container, which its run has made.
 stepper_cgroup_joined = init is in it
 stepper_cgroup_empty = no process is in it
 stepper_cgroup_devices = only listed devices may be used

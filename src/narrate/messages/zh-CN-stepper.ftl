@@ -60,6 +60,7 @@ stepper_redirect = 已改名
 stepper_layer = 第 { $index } 层
 stepper_entries = { $count } 项
 stepper_held_here = { $call } 之前
+stepper_writable_shared = 可写层：这条命令在其中的改动
 stepper_layers_none = 还没有层。
 
 stepper_namespaces_none = 容器还没有进程，也就没有自己的命名空间。
@@ -84,6 +85,7 @@ stepper_net_port = 端口
 stepper_net_rule = 规则
 
 stepper_cgroup_none = 没有控制组。
+stepper_cgroup_of_container = 就是容器的控制组，由它的 run 建立。
 stepper_cgroup_joined = init 在其中
 stepper_cgroup_empty = 其中没有进程
 stepper_cgroup_devices = 只允许使用列出的设备

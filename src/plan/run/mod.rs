@@ -36,8 +36,8 @@ pub fn plan(spec: &RunSpec, facts: &HostFacts) -> Result<Plan, Failure> {
     Ok(plan)
 }
 
-/// Has the run's filter ask glassbox, so that the life of the container can be
-/// told. A container without a filter gets one that refuses nothing.
+/// Has the filter of a run or of an exec ask glassbox, so that the life of the container can
+/// be told. A process without a filter gets one that refuses nothing.
 pub fn tell_life(plan: &mut Plan) {
     use crate::plan::op::SeccompProfile;
     for step in &mut plan.steps {
@@ -50,7 +50,8 @@ pub fn tell_life(plan: &mut Plan) {
     let Some(at) = plan.steps.iter().position(|s| matches!(s.op, Op::SetUser { .. })) else { return };
     let op = Op::LoadSeccomp { profile: SeccompProfile::Unconfined, told: true };
     let id = StepId("security.watch-calls".to_owned());
-    plan.steps.insert(at, Step { id, phase: Phase::Security, actor: Actor::Init, op });
+    let actor = plan.steps[at].actor;
+    plan.steps.insert(at, Step { id, phase: Phase::Security, actor, op });
 }
 
 /// Collects steps and gives them unique ids.

@@ -63,6 +63,10 @@ pub struct Writable {
     pub summary: Option<LayerSummary>,
     /// It was removed with the container.
     pub removed: bool,
+    /// It is that of a container which goes on: others change it too, and what stood there
+    /// before is not among the entries.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
 }
 
 /// Something that stands in the writable layer.
@@ -126,6 +130,9 @@ impl Layers {
             Op::MountOverlay { upper, target, .. } => {
                 self.writable = Some(Writable { dir: upper.clone(), ..Writable::default() });
                 self.union = Some(Union { target: target.clone(), attached: false, root: false });
+            }
+            Op::JoinNamespaces { .. } => {
+                self.writable = Some(Writable { shared: true, ..Writable::default() });
             }
             Op::AttachRootfs { .. } => self.each_union(|u| u.attached = true),
             Op::PivotRoot { .. } => self.each_union(|u| (u.attached, u.root) = (true, true)),

@@ -7,7 +7,8 @@ use super::Running;
 use crate::support::Sandbox;
 
 fn steps(container: &Running<'_>, options: &[&str]) -> Vec<String> {
-    let args = [&["plan", "exec", "--format", "json"], options, &["one", "sleep", "2000"]].concat();
+    let of_plan: Vec<&str> = options.iter().copied().filter(|o| *o != "--trace").collect();
+    let args = [&["plan", "exec", "--format", "json"], &of_plan[..], &["one", "sleep", "2000"]].concat();
     let plan: Value = serde_json::from_str(&container.sandbox.glassbox(&args).expect(0).out).unwrap();
     let id = |s: &Value| s["id"].as_str().unwrap().to_owned();
     plan["steps"].as_array().unwrap().iter().map(id).collect()
@@ -43,6 +44,7 @@ fn a_fault_at_every_step_leaves_the_container_as_it_was() {
         s.spawn(|| every_step(&[], &["-t"]));
         s.spawn(|| every_step(&["--security-opt", "no-new-privileges"], &["-d", "-u", "1000:1000"]));
         s.spawn(|| every_step(&["--userns", "100000:65536"], &["-i"]));
+        s.spawn(|| every_step(&[], &["--trace"]));
     });
 }
 

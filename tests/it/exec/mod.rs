@@ -2,6 +2,7 @@
 
 mod ends;
 mod faults;
+mod life;
 mod options;
 mod standing;
 mod told;

@@ -8,9 +8,29 @@ use crate::kernel::linux::protocol::{Answer, Channel};
 use crate::kernel::linux::recorder::{Recorder, zero};
 use crate::kernel::linux::supervise::{self, Ended};
 use crate::kernel::linux::{clone, inside};
-use crate::kernel::{Failure, Slots};
+use crate::kernel::{Errno, Failure, Slots};
 use crate::plan::op::{Ns, Slot};
 use crate::trace::{Call, Kind, Value};
+
+impl Child {
+    /// Reaps it in a thread, as soon as it ends: the kernel ends a pid namespace only when the
+    /// parents of all that were in it have asked for them.
+    fn reap_early(&mut self) -> Result<(), Failure> {
+        let what = |e: std::io::Error| Failure::new("wait for the new process in a thread", Some(e.into()));
+        let pidfd = self.pidfd.try_clone().map_err(what)?;
+        let reap = move || supervise::reap(&mut Recorder::off(), &pidfd);
+        self.reaper = Some(std::thread::Builder::new().spawn(reap).map_err(what)?);
+        Ok(())
+    }
+
+    /// Waits for its end, and reaps it.
+    pub fn reap(&mut self, rec: &mut Recorder) -> Result<Ended, Errno> {
+        match self.reaper.take() {
+            None => supervise::reap(rec, &self.pidfd),
+            Some(reaper) => supervise::reaped(rec, &self.pidfd, || reaper.join().unwrap_or(Err(Errno::EIO))),
+        }
+    }
+}
 
 impl LinuxKernel {
     pub(super) fn clone_init(
@@ -43,6 +63,11 @@ impl LinuxKernel {
         };
         self.go_on_as(side, pair, false);
         let done = inside::choose_own(&mut self.rec, &own);
+        if self.reaps_early
+            && let Some(child) = &mut self.child
+        {
+            child.reap_early()?;
+        }
         if let Some(child) = &self.child {
             self.state.process = Some(child.pid);
             slots.insert(Slot::ProcessPid, Value::volatile(Kind::Pid, child.pid));
@@ -89,7 +114,7 @@ impl LinuxKernel {
             }
             clone::Side::Runtime { pid, pidfd } => {
                 drop(theirs);
-                self.child = Some(Child { pid, pidfd, channel: ours });
+                self.child = Some(Child { pid, pidfd, channel: ours, reaper: None });
             }
         }
     }
@@ -110,10 +135,10 @@ impl LinuxKernel {
         }
     }
 
-    pub(super) fn init_died(&mut self, errno: Option<crate::kernel::Errno>) -> Failure {
-        let Some(child) = self.child.take() else { return no_init() };
+    pub(super) fn init_died(&mut self, errno: Option<Errno>) -> Failure {
+        let Some(mut child) = self.child.take() else { return no_init() };
         let who = self.who();
-        match supervise::reap(&mut Recorder::off(), &child.pidfd) {
+        match child.reap(&mut Recorder::off()) {
             Ok(Ended::Signal(n)) => {
                 let name = init::signal_name(n);
                 let failure = Failure::new(format!("go on: {who} was killed by {name}"), None);
@@ -135,16 +160,20 @@ impl LinuxKernel {
     /// Kills init, or the process that joins, and waits until it is gone: with init its
     /// namespaces.
     pub(super) fn kill_init(&mut self) -> Result<(), Failure> {
-        let Some(child) = self.child.take() else { return Ok(()) };
-        self.watcher = None;
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        let mut watcher = self.watcher.take().filter(|_| self.state.joins);
         let who = self.who();
         match supervise::signal(&mut self.rec, &child.pidfd, libc::SIGKILL) {
-            Ok(()) | Err(crate::kernel::Errno::ESRCH) => {}
+            Ok(()) | Err(Errno::ESRCH) => {}
             Err(e) => return Err(Failure::new(format!("kill {who}, {}", child.pid), Some(e))),
         }
-        supervise::reap(&mut self.rec, &child.pidfd)
-            .map(drop)
-            .map_err(|e| Failure::new(format!("wait for {who}, {}", child.pid), Some(e)))
+        if let Some(watcher) = &mut watcher {
+            watcher.kill_others(&mut self.rec);
+        }
+        let reaped = child.reap(&mut self.rec);
+        // Only now: a held call that is answered before its process is dead is carried out.
+        drop(watcher);
+        reaped.map(drop).map_err(|e| Failure::new(format!("wait for {who}, {}", child.pid), Some(e)))
     }
 
     /// Lets go of the command, which lives on.

@@ -20,10 +20,15 @@
 //!   was dropped, and which capability a call wanted.
 //!
 //! At the end the layer is read from the disk and held against what was told.
+//!
+//! A command that joined a container is watched in the same way, with what it makes. Others
+//! change the layer beside it: what they do is not told, and there is no end at which the layer
+//! could be counted. What it leaves behind still asks, so somebody has to answer: `guard`.
 
 pub mod asked;
 mod connector;
 mod fan;
+mod guard;
 mod let_go;
 mod memory;
 mod notify;

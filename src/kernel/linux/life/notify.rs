@@ -3,6 +3,7 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::kernel::Errno;
 
@@ -35,12 +36,15 @@ pub struct Asked {
 #[derive(Debug)]
 pub struct Listener {
     fd: OwnedFd,
+    /// The question that was taken and not answered, 0 for none, where another process
+    /// sees it.
+    pending: Option<&'static AtomicU64>,
 }
 
 impl Listener {
     /// Takes the descriptor that init got when it loaded the filter.
     pub fn new(fd: OwnedFd) -> Self {
-        let listener = Listener { fd };
+        let listener = Listener { fd, pending: None };
         // Without it each question costs one more switch of CPUs.
         listener.wake(SYNC_WAKE_UP);
         listener
@@ -50,6 +54,34 @@ impl Listener {
     fn wake(&self, how: u64) {
         // SAFETY: a number is passed by value.
         unsafe { libc::ioctl(self.fd.as_raw_fd(), SET_FLAGS, how) };
+    }
+
+    /// Keeps the question that waits for its answer in memory that a process made from now
+    /// on shares. A few bytes for as long as this process lives.
+    pub fn share(&mut self) -> Result<(), Errno> {
+        let (size, protection) = (size_of::<AtomicU64>(), libc::PROT_READ | libc::PROT_WRITE);
+        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
+        // SAFETY: a new mapping at a place of the kernel's choice.
+        let at = unsafe { libc::mmap(std::ptr::null_mut(), size, protection, flags, -1, 0) };
+        if at == libc::MAP_FAILED {
+            return Err(nix::errno::Errno::last().into());
+        }
+        // SAFETY: the mapping is zeroed, aligned to a page, large enough, and never unmapped.
+        self.pending = Some(unsafe { &*at.cast::<AtomicU64>() });
+        Ok(())
+    }
+
+    /// The same listener through another descriptor.
+    pub fn through(&self, fd: OwnedFd) -> Listener {
+        Listener { fd, pending: self.pending }
+    }
+
+    /// Lets the call go on that another process took and never answered.
+    pub fn go_on_pending(&self) {
+        let id = self.pending.map_or(0, |pending| pending.swap(0, Ordering::AcqRel));
+        if id != 0 {
+            self.send(id, 0, CONTINUE);
+        }
     }
 
     /// For poll(2).
@@ -64,13 +96,18 @@ impl Listener {
         // SAFETY: asked has the size that the request's number says.
         let r = unsafe { libc::ioctl(self.fd.as_raw_fd(), RECV, &raw mut asked) };
         match nix::errno::Errno::result(r) {
-            Ok(_) => Ok(Some(Asked {
-                id: asked.id,
-                tid: asked.pid as i32,
-                arch: asked.data.arch,
-                number: asked.data.nr as u32,
-                args: asked.data.args,
-            })),
+            Ok(_) => {
+                if let Some(pending) = self.pending {
+                    pending.store(asked.id, Ordering::Release);
+                }
+                Ok(Some(Asked {
+                    id: asked.id,
+                    tid: asked.pid as i32,
+                    arch: asked.data.arch,
+                    number: asked.data.nr as u32,
+                    args: asked.data.args,
+                }))
+            }
             Err(nix::errno::Errno::ENOENT | nix::errno::Errno::EINTR | nix::errno::Errno::EAGAIN) => Ok(None),
             Err(e) => Err(e.into()),
         }
@@ -100,9 +137,16 @@ impl Listener {
         self.answer(asked, -errno.0, 0);
     }
 
-    /// A process that was killed meanwhile wants no answer.
     fn answer(&self, asked: &Asked, error: i32, flags: u32) {
-        let mut answer = libc::seccomp_notif_resp { id: asked.id, val: 0, error, flags };
+        self.send(asked.id, error, flags);
+        if let Some(pending) = self.pending {
+            pending.store(0, Ordering::Release);
+        }
+    }
+
+    /// A process that was killed meanwhile wants no answer.
+    fn send(&self, id: u64, error: i32, flags: u32) {
+        let mut answer = libc::seccomp_notif_resp { id, val: 0, error, flags };
         // SAFETY: answer has the size that the request's number says.
         unsafe { libc::ioctl(self.fd.as_raw_fd(), SEND, &raw mut answer) };
     }

@@ -27,6 +27,12 @@ impl Oom {
         })
     }
 
+    /// What has been killed until now is not told.
+    pub fn since_now(mut self) -> Oom {
+        self.grown();
+        self
+    }
+
     /// cgroups(7): the kills are in `memory.events` of version 2, and in
     /// `memory.oom_control` of version 1.
     fn file(&self) -> PathBuf {

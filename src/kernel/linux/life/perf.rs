@@ -134,9 +134,10 @@ pub struct Perf {
 }
 
 impl Perf {
-    /// Listens to a process and all that it will make.
-    pub fn new(init: i32) -> Option<Perf> {
-        let signal = Point::find("signal/signal_generate");
+    /// Listens to a process and all that it will make; to signals that it ignores only if it
+    /// is the first of its pid namespace, which the kernel shields.
+    pub fn new(init: i32, first: bool) -> Option<Perf> {
+        let signal = if first { Point::find("signal/signal_generate") } else { None };
         let check = Point::find("capability/cap_capable");
         let leave = check.as_ref().and_then(|_| Point::find("raw_syscalls/sys_exit"));
         // TRACE_SIGNAL_IGNORED is 1.

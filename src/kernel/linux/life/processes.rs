@@ -36,7 +36,8 @@ pub struct Processes {
 }
 
 impl Processes {
-    /// Begins with the container's first process.
+    /// Begins with the process whose life is told, with those that it makes: the container's
+    /// first, or one that joined it.
     pub fn new(init: i32) -> Self {
         let numbers = namespaced(init);
         let level = numbers.len().saturating_sub(1);
@@ -118,7 +119,19 @@ impl Processes {
         self.all.get(&pid).is_some_and(|known| known.about.is_some())
     }
 
-    /// The container's first process.
+    /// Those that were not heard to end, but for the first.
+    pub fn others(&self) -> Vec<i32> {
+        let lives = |(pid, known): (&i32, &Known)| (*pid != self.init && !known.ended).then_some(*pid);
+        self.all.iter().filter_map(lives).collect()
+    }
+
+    /// Whether a process has the number inside by which it was known: it is no later one.
+    pub fn is_still(&self, pid: i32) -> bool {
+        let inside = self.all.get(&pid).and_then(|known| known.inside);
+        inside.is_some() && namespaced(pid).get(self.level).copied() == inside
+    }
+
+    /// The first of those that are watched.
     pub fn first(&mut self) -> Process {
         self.process(self.init)
     }

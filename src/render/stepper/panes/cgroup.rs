@@ -2,14 +2,16 @@
 
 use super::{View, bytes, pair};
 use crate::narrate::{Label, Line, Span, brief_ids};
-use crate::plan::op::CgroupVersion;
+use crate::plan::op::{CgroupVersion, Slot};
 use crate::render::layout::wrap;
 
 /// The lines.
 pub fn lines(view: &View<'_>, width: usize) -> Vec<Line> {
     let cgroup = &view.picture.cgroup;
     if cgroup.groups.is_empty() && cgroup.usage.is_empty() {
-        return wrap(&view.dim("stepper_cgroup_none"), width);
+        let joined = view.picture.slots.contains_key(&Slot::ProcessPid);
+        let message = if joined { "stepper_cgroup_of_container" } else { "stepper_cgroup_none" };
+        return wrap(&view.dim(message), width);
     }
     let mut out: Vec<Line> = Vec::new();
     // On v1 a directory of the same name in each hierarchy.

@@ -33,6 +33,11 @@ fn top(view: &View<'_>, writable: &Writable, width: usize) -> Vec<Line> {
     if writable.removed {
         return vec![marked("┄", view.dim("stepper_writable_removed"))];
     }
+    if writable.shared {
+        let heading = wrap(&view.narrator.say("stepper_writable_shared", &[]), width.saturating_sub(2));
+        let heading = heading.into_iter().map(|line| marked("▒", line));
+        return heading.chain(latest(view, writable, width)).collect();
+    }
     let copied = match writable.copied() {
         0 => String::new(),
         n => format!("{}{}", view.narrator.separator(), bytes(n)),
@@ -43,6 +48,12 @@ fn top(view: &View<'_>, writable: &Writable, width: usize) -> Vec<Line> {
         ("bytes", copied.into()),
     ];
     let mut out = vec![marked("▒", view.narrator.say("stepper_writable", &args))];
+    out.extend(latest(view, writable, width));
+    out
+}
+
+fn latest(view: &View<'_>, writable: &Writable, width: usize) -> Vec<Line> {
+    let mut out = Vec::new();
     let hidden = writable.entries.len().saturating_sub(SHOWN);
     if hidden > 0 {
         out.push(marked("▒", view.narrator.say("stepper_more", &[("count", hidden.into())])));

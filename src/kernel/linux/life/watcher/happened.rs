@@ -111,7 +111,10 @@ impl Watcher {
     /// Whether one of these came before what a thread did to a file: its birth, or the
     /// program that it asked for. What it did before it asked has been told by then.
     fn comes_after(&mut self, tid: i32, words: &[Word]) -> bool {
-        let Some(pid) = self.processes.of_thread(tid) else { return true };
+        let Some(pid) = self.processes.of_thread(tid) else {
+            let born = |word: &Word| matches!(word, Word::Did(Did::Fork { child, .. }) if *child == tid);
+            return !self.shared || words.iter().any(born);
+        };
         let becomes = |word: &Word| matches!(word, Word::Did(Did::Exec { pid: p }) if *p == pid);
         self.processes.is_about_to_execute(pid) && words.iter().any(becomes)
     }
@@ -168,6 +171,10 @@ impl Watcher {
 
     fn changed(&mut self, changed: &Changed, hear: OnLife<'_>) {
         let (path, tid) = (&changed.path, changed.tid);
+        let process = self.processes.of_thread(tid);
+        if self.shared && process.is_none() {
+            return self.ledger.forget(path);
+        }
         let (dir, name) = changed.place();
         let Some(standing) = self.layers.standing_in(dir, name, path) else {
             return self.ledger.vanished(path);
@@ -178,7 +185,7 @@ impl Watcher {
             .filter(|seen| !matches!(seen.name, "execve" | "execveat" | "exit_group"))
             .filter(|seen| seen.names(path) || (standing.role == Role::Copy && seen.leads_to(tid, path)));
         let call = call.map(|seen| seen.name);
-        let process = self.processes.of_thread(tid).map(|pid| self.processes.process(pid));
+        let process = process.map(|pid| self.processes.process(pid));
         if let Some(life) = self.ledger.stands(path, standing, process, call) {
             self.ledger.fold.tell(life, hear);
         }

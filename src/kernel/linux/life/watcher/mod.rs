@@ -2,17 +2,19 @@
 
 mod happened;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use self::happened::told_of_oom;
 use super::asked::{self, Seen};
 use super::connector::Connector;
 use super::fan::{Changed, Fan};
+use super::guard::Guard;
 use super::let_go;
 use super::memory;
 use super::notify::{Asked, Listener};
@@ -24,6 +26,7 @@ use crate::kernel::ledger::{self, Ledger, Role, Standing};
 use crate::kernel::linux::calls::fd_value;
 use crate::kernel::linux::recorder::{Recorder, zero};
 use crate::kernel::linux::seccomp::{self, names::Names, profile};
+use crate::kernel::linux::{remnant, supervise};
 use crate::kernel::suppliers::suppliers;
 use crate::kernel::{Errno, Failure, OnLife, Watch};
 use crate::plan::{Op, Plan};
@@ -42,6 +45,7 @@ pub struct Watched {
     upper: String,
     below: Vec<(PathBuf, Supplier)>,
     oom: Option<Oom>,
+    shared: bool,
     sources: Option<Sources>,
 }
 
@@ -66,6 +70,12 @@ impl Watched {
         let below = suppliers(plan).into_iter();
         watched.below = below.map(|(dir, supplier)| (PathBuf::from(dir), supplier)).collect();
         watched
+    }
+
+    /// The same for a process that joins the container which this plan has made.
+    pub fn joining(plan: &Plan) -> Self {
+        let watched = Watched::of(plan);
+        Watched { oom: watched.oom.map(Oom::since_now), shared: true, ..watched }
     }
 
     /// Whether there is a container to watch.
@@ -96,6 +106,10 @@ pub struct Watcher {
     processes: Processes,
     ledger: Ledger,
     oom: Option<Oom>,
+    /// Others live in the container and change its layer.
+    shared: bool,
+    /// Answers when this one is gone.
+    guard: Option<Guard>,
     /// The last call that each thread asked about.
     last: HashMap<i32, Seen>,
     /// It is said that the container's command runs.
@@ -142,18 +156,24 @@ impl Watcher {
         }
         let mut ledger = Ledger::new(watch);
         ledger.before(layers.all());
+        let mut listener = Listener::new(listener);
+        let mut names = Names::new(seccomp::machine()?);
+        let shared = watched.shared;
+        let guard = shared.then(|| Guard::set(&mut listener, &mut names, rec)).transpose()?;
         Ok(Watcher {
-            listener: Some(Listener::new(listener)),
-            names: Names::new(seccomp::machine()?),
+            listener: Some(listener),
+            names,
             layers,
             fan,
             connector,
             // The kernel takes a tenth of a second to let go of tracepoints: much for
             // a run that nobody looks at.
-            perf: if unattended { None } else { Perf::new(init) },
+            perf: if unattended { None } else { Perf::new(init, !shared) },
             processes: Processes::new(init),
             ledger,
             oom: watched.oom,
+            shared,
+            guard,
             last: HashMap::new(),
             started: false,
             replaced: false,
@@ -372,7 +392,37 @@ impl Watcher {
         self.started = true;
     }
 
-    /// The container has ended: what is left to tell, and the layer as it is.
+    /// Kills what the first of the watched processes has made, where that does not end with
+    /// it: whoever gives up leaves nothing.
+    pub fn kill_others(&mut self, rec: &mut Recorder) {
+        let mut killed = HashSet::new();
+        // A process may have made another before it was killed.
+        loop {
+            let all = self.gather();
+            self.tell(all, &mut |_| {});
+            let left: Vec<i32> =
+                self.processes.others().into_iter().filter(|pid| killed.insert(*pid)).collect();
+            if left.is_empty() {
+                return;
+            }
+            let mut dying = Vec::new();
+            for pid in left {
+                let held = Pid::from_raw(pid).and_then(|raw| pidfd_open(raw, PidfdFlags::empty()).ok());
+                // Looked at once it is held: so said of this process and no later one.
+                if let Some(pidfd) = held.filter(|_| self.processes.is_still(pid)) {
+                    let _ = supervise::signal(rec, &pidfd, libc::SIGKILL);
+                    dying.push(pidfd);
+                }
+            }
+            for pidfd in dying {
+                remnant::wait_killed(&pidfd);
+            }
+        }
+    }
+
+    /// The first of the watched processes has ended: what is left to tell, and, when the
+    /// container ended with it, the layer as it is. A container that lives on has no such
+    /// end: others change its layer at any time, and a path that nobody told of may be theirs.
     pub fn finish(&mut self, killed: bool, hear: OnLife<'_>) {
         self.happened(hear);
         if let Some(oom) = &mut self.oom {
@@ -380,12 +430,17 @@ impl Watcher {
             told_of_oom(oom, process, hear);
         }
         self.ledger.fold.flush(None, hear);
-        hear.tell(Life::LayerSummary(self.ledger.summary(self.layers.all())));
+        if !self.shared {
+            hear.tell(Life::LayerSummary(self.ledger.summary(self.layers.all())));
+        }
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
+        // Of two who hear only one may answer.
+        self.listener = None;
+        self.guard = None;
         let mut fds: Vec<OwnedFd> = self.perf.take().into_iter().flat_map(Perf::into_fds).collect();
         fds.extend(self.fan.take().map(Fan::into_fd));
         let_go::let_go(fds);
