@@ -252,6 +252,7 @@ fn whoever_leaves_in_the_middle_leaves_nothing() {
     half_built();
     kill(Pid::from_raw(terminal.pid()), Signal::SIGKILL).unwrap();
     terminal.wait_for("the shell again", |screen| screen.contains("status 137") || screen.contains("Killed"));
+    terminal.wait_for("the terminal as it was", |_| terminal.state() == state);
     sandbox.glassbox(&["system", "repair"]).expect(0);
     as_before(&sandbox, &before, "SIGKILL");
     drop(terminal);
@@ -449,7 +450,7 @@ fn held_before_a_copy_up(sandbox: &Sandbox, kernel: &str) {
     terminal.text("q");
     if kernel.is_empty() {
         terminal.text("!");
-        terminal.wait("(half-built) #");
+        terminal.wait("(container) #");
         terminal.line("wc -l < /etc/motd; echo seen-$((3*3))");
         terminal.wait("seen-9");
         terminal.line("exit");
@@ -536,6 +537,43 @@ fn held_before_a_copy_up(sandbox: &Sandbox, kernel: &str) {
     terminal.wait("Press y to quit");
     terminal.text("y");
     quit();
+}
+
+#[test]
+#[ignore = "root"]
+fn what_the_command_writes_behind_the_screen_is_on_the_terminal_after_it() {
+    let (sandbox, before) = prepared();
+    let terminal = Terminal::open(&sandbox, WIDE);
+    let state = terminal.state();
+    // All of it is in one process, which nothing holds between the file and the words.
+    let work = "exec 3> /out/done; echo first; echo x > /new; echo second-$((40+2)); test -t 1 && echo third >&2; echo done >&3";
+    let out = sandbox.path("out");
+    std::fs::create_dir(&out).unwrap();
+    terminal.glassbox(
+        &format!("run --rm --network none -v {}:/out --step box sh -c '{work}'", out.display()),
+        "WAITS   step 1/",
+    );
+    terminal.line(":break created");
+    terminal.wait("breakpoint: created");
+    terminal.text("c");
+    let screen = terminal.wait("This happened in the container just now. n lets the run go on.");
+    // The last word is in the file: so the others have been written.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while std::fs::read_to_string(out.join("done")).is_ok_and(|text| text.is_empty()) {
+        assert!(Instant::now() < deadline, "the command does not go on:\n{screen}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(!terminal.screen().contains("second-42"));
+    terminal.text("n");
+    let screen = terminal.wait("Enter goes back to the stepper");
+    assert!(screen.contains("first\nsecond-42\nthird\n"), "{screen}");
+    terminal.key("Enter");
+    terminal.text("c");
+    terminal.wait("The run is over");
+    terminal.text("q");
+    terminal.wait_for_shell();
+    assert_eq!(terminal.state(), state);
+    as_before(&sandbox, &before, "the run");
 }
 
 /// The words of a screen, whatever line they stand on.

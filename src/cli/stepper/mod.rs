@@ -136,10 +136,10 @@ impl Inner {
             None if host => None,
             None => init(&self.app.session.picture().slots.clone()),
         };
-        if let Some(screen) = &mut self.screen {
-            screen.suspend();
-        }
-        let result = enter::shell(pid);
+        let result = match &mut self.screen {
+            Some(screen) => screen.apart(|| enter::shell(pid)),
+            None => enter::shell(pid),
+        };
         // A Ctrl-C in the shell was meant for the shell.
         signals::forget_keyboard();
         if let Err(e) = result {

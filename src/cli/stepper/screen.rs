@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,9 +16,11 @@ use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{cursor, execute};
-use ratatui::layout::Size;
+use ratatui::layout::{Position, Rect, Size};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::kernel::Failure;
+use crate::kernel::linux::behind::Behind;
 use crate::kernel::linux::signals;
 use crate::render::stepper::{App, Wish};
 
@@ -37,6 +40,7 @@ pub enum Ended {
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<Output>>,
     tty: File,
+    behind: Behind,
     /// As it was drawn last.
     size: Size,
     active: bool,
@@ -68,7 +72,11 @@ impl Screen {
         });
         let held = signals::hold();
         let terminal = Terminal::new(CrosstermBackend::new(Output(tty()?)))?;
-        let mut screen = Screen { terminal, tty: tty()?, size: Size::default(), active: false, _held: held };
+        let tty = tty()?;
+        let mut back = Vec::new();
+        execute!(back, DisableMouseCapture, LeaveAlternateScreen, cursor::Show)?;
+        let behind = Behind::new(tty.as_fd(), &back).map_err(lost)?;
+        let mut screen = Screen { terminal, tty, behind, size: Size::default(), active: false, _held: held };
         screen.resume()?;
         Ok(screen)
     }
@@ -78,11 +86,19 @@ impl Screen {
         if self.active {
             return Ok(());
         }
+        self.behind.keep();
         self.active = true;
         ACTIVE.store(true, Ordering::SeqCst);
         enable_raw_mode()?;
         execute!(self.tty, EnterAlternateScreen, EnableMouseCapture, cursor::Hide)?;
-        self.terminal.clear()
+        self.afresh()
+    }
+
+    /// Has the next drawing draw all of it. `Terminal::clear` would ask on standard output
+    /// where the cursor is, which may be a file.
+    fn afresh(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 
     /// Gives the terminal back, as it was.
@@ -90,6 +106,13 @@ impl Screen {
         if std::mem::take(&mut self.active) {
             put_back();
         }
+        self.behind.pass_on();
+    }
+
+    /// Gives the terminal back and does this work with it.
+    pub fn apart<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        self.suspend();
+        self.behind.apart(work)
     }
 
     /// Holds stopping signals back, whoever let go of them meanwhile: the terminal
@@ -119,7 +142,7 @@ impl Screen {
             if event::poll(Duration::ZERO)? {
                 match app.input(&event::read()?) {
                     Wish::Stay => {}
-                    Wish::Redraw => self.terminal.clear()?,
+                    Wish::Redraw => self.afresh()?,
                     Wish::Copy(text) => self.copy(&text)?,
                     Wish::Plain(text) => {
                         let text = text.replace('\n', "\r\n");
@@ -202,6 +225,10 @@ impl Drop for Screen {
     fn drop(&mut self) {
         self.suspend();
     }
+}
+
+fn lost(failure: Failure) -> io::Error {
+    io::Error::other(failure.to_string())
 }
 
 fn tty() -> io::Result<File> {

@@ -9,7 +9,7 @@ use super::calls::{self, CWD, fail, fd_value};
 use super::cx::Cx;
 use super::recorder::{Recorder, zero};
 use super::state::State;
-use crate::kernel::{Errno, Failure, Slots};
+use crate::kernel::{Errno, Failure};
 use crate::plan::op::{IdMap, Ns, Slot};
 use crate::trace::{Kind, Value};
 
@@ -107,16 +107,8 @@ pub fn clone(
     Ok(side)
 }
 
-/// Makes a process that is glassbox's own and in no container. Returns twice, as fork does;
-/// the child may only make system calls, since another thread may have held a lock.
-pub fn helper(rec: &mut Recorder) -> Result<Side, Failure> {
-    make(&[], None, &mut Cx { rec, slots: &mut Slots::new() }).map_err(|mut failure| {
-        "make a process that answers when glassbox is gone".clone_into(&mut failure.what);
-        failure
-    })
-}
-
-fn make(wanted: &[Ns], cgroup: Option<&str>, cx: &mut Cx<'_>) -> Result<Side, Failure> {
+/// One clone3(2), told as such.
+pub(super) fn make(wanted: &[Ns], cgroup: Option<&str>, cx: &mut Cx<'_>) -> Result<Side, Failure> {
     let flags = wanted.iter().fold(0, |bits, ns| bits | flag(*ns).0);
     let cgroup_fd = match cgroup {
         Some(path) => Some(

@@ -1,7 +1,8 @@
-//! A shell inside a half-built container: in its namespaces as far as they
-//! exist, with the root that init has at that moment.
+//! A shell inside a container, also a half-built one: in its namespaces as far
+//! as they exist, with the root that init has at that moment.
 
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -18,7 +19,7 @@ use crate::kernel::Failure;
 pub fn shell(pid: Option<i32>) -> Result<(), Failure> {
     // Looked up here: inside, /proc may not be there yet.
     let mut command = Command::new("/bin/sh");
-    command.env("PS1", if pid.is_some() { "(half-built) # " } else { "(host) # " });
+    command.env("PS1", pid.map_or("(host) # ", prompt));
     if let Some(pid) = pid {
         let fail = |what: &str, e: rustix::io::Errno| {
             Failure::new(format!("{what} of init ({pid})"), Some(e.into()))
@@ -56,6 +57,12 @@ pub fn shell(pid: Option<i32>) -> Result<(), Failure> {
         Failure::new("start /bin/sh inside the container as built so far", Some(e.into()))
             .hint("before the pivot the root is still the host's; after it the image has to have a /bin/sh")
     })
+}
+
+/// Until init becomes the container's command its program is glassbox.
+fn prompt(pid: i32) -> &'static str {
+    let program = |who: &str| std::fs::metadata(format!("/proc/{who}/exe")).ok().map(|m| (m.dev(), m.ino()));
+    if program(&pid.to_string()) == program("self") { "(half-built) # " } else { "(container) # " }
 }
 
 /// The namespaces that init does not share with this process: joining one's

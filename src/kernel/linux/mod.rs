@@ -9,6 +9,7 @@
 // most once in a run.
 #![allow(clippy::result_large_err)]
 
+pub mod behind;
 mod beneath;
 mod calls;
 pub mod cgroup;
@@ -20,6 +21,7 @@ pub mod enter;
 mod evidence;
 mod exec;
 mod files;
+mod helper;
 pub mod host;
 pub mod images;
 mod init;

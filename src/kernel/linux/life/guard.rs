@@ -6,12 +6,13 @@
 //! until nobody is left who could ask. Where the first process of a pid namespace is watched
 //! there is no need for it: all die with that one.
 
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::notify::Listener;
-use crate::kernel::linux::clone::{self, Side};
+use crate::kernel::linux::clone::Side;
+use crate::kernel::linux::helper;
 use crate::kernel::linux::recorder::Recorder;
 use crate::kernel::linux::seccomp::asking;
 use crate::kernel::linux::seccomp::names::Names;
@@ -34,7 +35,7 @@ impl Guard {
         listener.share().map_err(what)?;
         let (end, alive) =
             rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|e| what(e.into()))?;
-        match clone::helper(rec)? {
+        match helper::make("make a process that answers when glassbox is gone", rec)? {
             Side::Runtime { .. } => Ok(Guard { _alive: alive }),
             Side::Init => {
                 stay(listener, &end, names);
@@ -47,22 +48,7 @@ impl Guard {
 
 /// In a process that is a copy of glassbox: nothing here may wait for a lock.
 fn stay(listener: &Listener, end: &OwnedFd, names: &mut Names) {
-    // Nothing else is kept open: whoever waits for the end of glassbox's output, or of its
-    // half of a channel, does not wait for this process. A terminal's signals are not for it.
-    // SAFETY: numbers, and a constant string. Nobody uses the descriptors that are closed: this
-    // process ends without a look at the values that hold them.
-    let moved = unsafe {
-        libc::setsid();
-        libc::chdir(c"/".as_ptr());
-        let moved = libc::dup2(listener.fd().as_raw_fd(), 0) == 0 && libc::dup2(end.as_raw_fd(), 1) == 1;
-        if libc::syscall(libc::SYS_close_range, 2u32, u32::MAX, 0u32) != 0 {
-            for fd in 2..1024 {
-                libc::close(fd);
-            }
-        }
-        moved
-    };
-    if !moved {
+    if !helper::keep_only(&[listener.fd().as_fd(), end.as_fd()]) {
         return;
     }
     // SAFETY: the two that were just made, which this function owns.
