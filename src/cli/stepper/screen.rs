@@ -27,6 +27,10 @@ use crate::render::stepper::{App, Wish};
 /// How long a wait for a key lasts before signals and the screen's size are looked at.
 const TICK: Duration = Duration::from_millis(200);
 
+/// Said when glassbox was killed while it had the terminal. The shell may have written
+/// before, on the screen that is gone.
+const KILLED: &[u8] = b"\r\nglassbox was killed; if it left anything, the next command undoes that\r\n";
+
 /// What ended a wait.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -75,6 +79,7 @@ impl Screen {
         let tty = tty()?;
         let mut back = Vec::new();
         execute!(back, DisableMouseCapture, LeaveAlternateScreen, cursor::Show)?;
+        back.extend_from_slice(KILLED);
         let behind = Behind::new(tty.as_fd(), &back).map_err(lost)?;
         let mut screen = Screen { terminal, tty, behind, size: Size::default(), active: false, _held: held };
         screen.resume()?;

@@ -6,7 +6,8 @@
 //! comes, or keeps it until the screen goes. That process also gives the terminal back when
 //! glassbox is killed, which nobody else could.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::OFlags;
@@ -28,6 +29,19 @@ const KEPT: usize = 1 << 20;
 const KEEP: u8 = b'k';
 const PASS_ON: u8 = b'p';
 
+/// Glassbox's end of the channel to the process, -1 for none.
+static CHANNEL: AtomicI32 = AtomicI32::new(-1);
+
+/// In a copy of glassbox: it has no part in this. The process learns of glassbox's end by
+/// the end of the channel, and should before glassbox's parent does, which writes then.
+pub fn leave() {
+    let channel = CHANNEL.swap(-1, Ordering::Relaxed);
+    if channel >= 0 {
+        // SAFETY: a number. Nobody uses the descriptor in a copy.
+        unsafe { libc::close(channel) };
+    }
+}
+
 /// Standard output and error while there is a screen. Dropped, they are as they were.
 #[derive(Debug)]
 pub struct Behind {
@@ -40,7 +54,7 @@ pub struct Behind {
 
 impl Behind {
     /// Takes the streams that are the terminal of standard input. `back` takes the screen
-    /// off the terminal.
+    /// off the terminal when glassbox was killed.
     ///
     /// # Errors
     /// When there can be no further terminal or process.
@@ -77,6 +91,7 @@ impl Behind {
             rustix::io::fcntl_dupfd_cloexec(stream, 3).map(Some)
         };
         let (output, error) = (taken(stdout()).map_err(fail)?, taken(stderr()).map_err(fail)?);
+        CHANNEL.store(process.as_raw_fd(), Ordering::Relaxed);
         let behind = Behind { output, error, line, process };
         behind.take().map_err(fail)?;
         Ok(behind)
@@ -133,6 +148,7 @@ impl Behind {
 
 impl Drop for Behind {
     fn drop(&mut self) {
+        CHANNEL.store(-1, Ordering::Relaxed);
         self.put_back();
         self.pass_on();
     }

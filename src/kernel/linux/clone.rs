@@ -5,6 +5,7 @@ use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::fs::OFlags;
 
+use super::behind;
 use super::calls::{self, CWD, fail, fd_value};
 use super::cx::Cx;
 use super::recorder::{Recorder, zero};
@@ -66,7 +67,10 @@ unsafe fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Side, Err
         unsafe { libc::syscall(libc::SYS_clone3, &raw const args, std::mem::size_of::<libc::clone_args>()) };
     match pid {
         -1 => Err(nix::errno::Errno::last().into()),
-        0 => Ok(Side::Init),
+        0 => {
+            behind::leave();
+            Ok(Side::Init)
+        }
         // SAFETY: the kernel made this descriptor for us just now.
         pid => Ok(Side::Runtime { pid: pid as i32, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } }),
     }
