@@ -9,13 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
+use crossterm::event::{self, DisableMouseCapture, EnableMouseCapture};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::{cursor, execute};
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
-use ratatui::crossterm::event::{self, DisableMouseCapture, EnableMouseCapture};
-use ratatui::crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
-};
-use ratatui::crossterm::{cursor, execute};
 use ratatui::layout::{Position, Rect, Size};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -26,6 +24,9 @@ use crate::render::stepper::{App, Wish};
 
 /// How long a wait for a key lasts before signals and the screen's size are looked at.
 const TICK: Duration = Duration::from_millis(200);
+
+/// Without time to wait crossterm does not look at the terminal at all.
+const READ: Duration = Duration::from_millis(1);
 
 /// Said when glassbox was killed while it had the terminal. The shell may have written
 /// before, on the screen that is gone.
@@ -144,7 +145,7 @@ impl Screen {
                 return Ok(Ended::Signal(signal));
             }
             self.gone(Duration::ZERO)?;
-            if event::poll(Duration::ZERO)? {
+            if event::poll(READ)? {
                 match app.input(&event::read()?) {
                     Wish::Stay => {}
                     Wish::Redraw => self.afresh()?,

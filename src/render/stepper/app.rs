@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ratatui::crossterm::event::{Event as Input, KeyEventKind};
+use crossterm::event::{Event as Input, KeyEventKind};
 use ratatui::layout::Rect;
 
 use super::breaks::Break;

@@ -1,7 +1,7 @@
 //! Which key does what. One table serves the keyboard, the help and the help on
 //! one key.
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::command::Command;
 

@@ -1,12 +1,10 @@
 //! Screens of three sizes in both languages, without colour, from recordings of
 //! real runs; and what keys do.
 
+use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
-use ratatui::crossterm::event::{
-    Event as Input, KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind,
-};
 
 use super::*;
 use crate::narrate::{Lang, Narrator};
@@ -261,11 +259,11 @@ fn the_mouse_chooses_and_scrolls() {
     screen(&mut app, (120, 40));
     let mouse =
         |kind, column, row| Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE });
-    app.input(&mouse(MouseEventKind::Down(ratatui::crossterm::event::MouseButton::Left), 5, 4));
+    app.input(&mouse(MouseEventKind::Down(crossterm::event::MouseButton::Left), 5, 4));
     let shown = text(&screen(&mut app, (120, 40)));
     assert!(shown.lines().nth(4).unwrap().starts_with('▸'), "{shown}");
     // Of the right column, the lowest pane.
-    app.input(&mouse(MouseEventKind::Down(ratatui::crossterm::event::MouseButton::Left), 110, 38));
+    app.input(&mouse(MouseEventKind::Down(crossterm::event::MouseButton::Left), 110, 38));
     assert!(text(&screen(&mut app, (120, 40))).contains("▸9 processes"));
     app.input(&mouse(MouseEventKind::ScrollDown, 60, 5));
     assert!(text(&screen(&mut app, (120, 40))).contains('↑'));
