@@ -193,11 +193,10 @@ fn drive(
     kernel.let_init_run_ahead(watching.unattended());
     let watch = watching.watch();
     watching.plan(plan);
-    let begin =
-        tracing::begin(context, crate::kernel::Kernel::name(&kernel), &host::release(), plan, spec, watch);
+    let name = crate::kernel::Kernel::name(&kernel);
     watching.with(|sink, pauser| {
         let mut emitter = Emitter::new(sink, tracing::clock(context.deterministic));
-        emitter.emit(|| begin);
+        emitter.emit(|| tracing::begin(context, name, &host::release(), plan, spec, watch));
         let driver = Driver { kernel: &mut kernel, emitter: &mut emitter, watch, pauser, journal };
         let mut outcome = driver.run(plan);
         emitter.end(&mut outcome);

@@ -13,6 +13,7 @@ use super::recording::{RecordArgs, Recorder};
 use super::step::Stepper;
 use super::stepper::{Live, Screen};
 use crate::engine::{Decision, Pauser};
+use crate::kernel::linux::other_names;
 use crate::kernel::{Failure, Kernel, KernelName, Slots, Watch};
 use crate::plan::{Op, Plan, Step, StepId};
 use crate::render::console::{Console, Level, Options};
@@ -382,6 +383,10 @@ pub fn begin(
 ) -> Body {
     let mut names = Vec::new();
     let command = command(&mut names);
+    if kernel == KernelName::Linux {
+        let others = [&context.run, &context.root].into_iter().flat_map(|place| other_names(place));
+        names.extend(others.map(|name| Value::volatile(Kind::Path, name)));
+    }
     crate::play::begin(spec, plan, [&context.run, &context.root], (kernel, release), (command, names), watch)
 }
 

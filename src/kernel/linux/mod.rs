@@ -49,6 +49,7 @@ pub mod userland;
 mod views;
 
 pub use kernel::LinuxKernel;
+pub use mountinfo::other_names;
 pub use start::process_start;
 pub use union::mount_union;
 

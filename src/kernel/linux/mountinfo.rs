@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs::File;
+use std::path::Path;
 
 use super::evidence::{fact, rest_of, text_of};
 use crate::trace::{Fact, Value};
@@ -49,6 +50,30 @@ impl Mounts {
         let (file, text) = opened.map_or_else(|_| (None, String::new()), |(file, text)| (Some(file), text));
         *self.0.borrow_mut() = file;
         facts(Self::SOURCE, &text, wanted)
+    }
+}
+
+/// What mountinfo calls a path beside its own name: without symbolic links, and as it
+/// stands in its file system, which may be mounted elsewhere than at `/`.
+pub fn other_names(path: &Path) -> Vec<String> {
+    let (Ok(real), Ok(text)) = (path.canonicalize(), text_of(Mounts::SOURCE)) else { return Vec::new() };
+    let mut names = vec![real.to_string_lossy().into_owned(), inside(&real, &text)];
+    names.dedup();
+    names.retain(|name| path.to_str() != Some(name));
+    names
+}
+
+/// A path as it stands in the file system that it is on: the mount nearest to it, and of
+/// several at one point the last.
+fn inside(path: &Path, mountinfo: &str) -> String {
+    let mounts = mountinfo.lines().filter_map(MountLine::parse);
+    let over = mounts.filter(|m| path.starts_with(&m.point));
+    match over.max_by_key(|m| m.point.len()) {
+        Some(mount) => {
+            let rest = path.strip_prefix(&mount.point).unwrap_or(path);
+            Path::new(&mount.root).join(rest).to_string_lossy().into_owned()
+        }
+        None => path.to_string_lossy().into_owned(),
     }
 }
 
@@ -142,5 +167,21 @@ mod tests {
         assert_eq!(mounts.at("/proc"), first);
         assert!(mounts.at("/no/such/mount").is_empty());
         assert_eq!(mounts.all(|at| at == "/proc"), first);
+    }
+
+    #[test]
+    fn a_path_is_known_as_it_stands_in_its_file_system() {
+        let mounts = "1 1 8:1 / / rw - ext4 /dev/a rw\n2 1 0:9 / /dev/shm rw - tmpfs none rw\n\
+                      3 1 8:2 /lib /srv/a\\040b rw - ext4 /dev/b rw\n4 1 8:3 / /srv/a\\040b rw - ext4 /dev/c rw\n";
+        for (path, wanted) in [
+            ("/var/lib/glassbox", "/var/lib/glassbox"),
+            ("/dev/shm/store", "/store"),
+            ("/dev/shmem", "/dev/shmem"),
+            ("/srv/a b/x/y", "/x/y"),
+        ] {
+            assert_eq!(inside(Path::new(path), mounts), wanted);
+        }
+        assert_eq!(inside(Path::new("/srv/a b/x"), &mounts[..mounts.len() - 41]), "/lib/x");
+        assert_eq!(other_names(Path::new("/not/there")), Vec::<String>::new());
     }
 }
