@@ -1,14 +1,13 @@
 //! [`LinuxKernel`]: carries out the runtime's steps here, and lets init carry
 //! out its own.
 
+mod attend;
 mod child;
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
-
-use rustix::event::{PollFd, PollFlags, poll};
 
 use super::cgroup::Group;
 use super::cx::Cx;
@@ -17,7 +16,7 @@ use super::protocol::{Answer, Channel, Go, Message, Unread};
 use super::recorder::Recorder;
 use super::state::State;
 use super::supervise::{self, Ended};
-use super::{dispatch, evidence, inside, net, observe, remnant, terminal};
+use super::{dispatch, evidence, inside, net, observe, remnant};
 use crate::kernel::{
     Applied, Errno, Failure, Kernel, KernelName, OnLife, Slots, StepFailure, Subject, Watch,
 };
@@ -245,68 +244,6 @@ impl LinuxKernel {
                     None => return Err(self.init_died(None).into()),
                 },
                 Err(e) => return Err(Failure::new("hear from init", Some(e)).into()),
-            }
-        }
-    }
-
-    /// Takes the descriptors that init has handed over: the terminal's master, if it
-    /// has a terminal, and then the listener of its filter.
-    fn take_over(&mut self) -> Result<(), StepFailure> {
-        while let Some(child) = &mut self.child
-            && let Some(fd) = child.channel.take_passed()
-        {
-            let pid = child.pid;
-            let terminal = self.position(|op| matches!(op, Op::OpenTerminal));
-            if let Some(step) = terminal.filter(|_| self.state.terminal.is_none()) {
-                self.ahead_of(step, |rec| {
-                    terminal::copy_size(rec, &fd);
-                    Ok(())
-                })?;
-                self.state.terminal = Some(fd);
-            } else if let Some(step) = self.position(|op| matches!(op, Op::LoadSeccomp { .. })) {
-                let (watched, watch, unattended) =
-                    (std::mem::take(&mut self.watched), self.watch, self.unattended);
-                let watcher =
-                    self.ahead_of(step, |rec| Watcher::new(fd, pid, watched, watch, unattended, rec))?;
-                self.watcher = Some(watcher);
-            }
-        }
-        Ok(())
-    }
-
-    /// Once the listener is there init soon waits for an answer. While it has other
-    /// things to do, what takes long is made ready.
-    fn prepare_to_watch(&mut self) -> Result<(), StepFailure> {
-        if !self.ahead || self.watcher.is_some() || !self.watched.is_wanted() {
-            return Ok(());
-        }
-        Ok(self.watched.prepare()?)
-    }
-
-    /// Once its filter asks, init cannot go on without an answer: it gets one, at
-    /// least until it says something. Where it runs ahead, what it said may be much,
-    /// and it waits for nothing meanwhile.
-    fn attend(&mut self, life: OnLife<'_>) -> Result<(), StepFailure> {
-        // What came with messages that are still to be read.
-        self.take_over()?;
-        if self.child.as_ref().is_some_and(|c| !c.channel.has_message()) {
-            life.idle();
-            self.prepare_to_watch()?;
-        }
-        let (Some(watcher), Some(child)) = (&mut self.watcher, &self.child) else { return Ok(()) };
-        loop {
-            watcher.serve(&mut |_| {})?;
-            if child.channel.has_message() {
-                return Ok(());
-            }
-            let mut fds = vec![PollFd::from_borrowed_fd(child.channel.fd().as_fd(), PollFlags::IN)];
-            watcher.fds(&mut fds);
-            match poll(&mut fds, None) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(e) => return Err(Failure::new("hear from init", Some(e.into())).into()),
-            }
-            if !fds[0].revents().is_empty() {
-                return Ok(());
             }
         }
     }
