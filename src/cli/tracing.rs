@@ -383,11 +383,11 @@ pub fn begin(
 ) -> Body {
     let mut names = Vec::new();
     let command = command(&mut names);
+    let places: [&std::path::Path; 2] = [&context.run, &context.root];
     if kernel == KernelName::Linux {
-        let others = [&context.run, &context.root].into_iter().flat_map(|place| other_names(place));
-        names.extend(others.map(|name| Value::volatile(Kind::Path, name)));
+        names.extend(other_names(&places).into_iter().map(|name| Value::volatile(Kind::Path, name)));
     }
-    crate::play::begin(spec, plan, [&context.run, &context.root], (kernel, release), (command, names), watch)
+    crate::play::begin(spec, plan, places, (kernel, release), (command, names), watch)
 }
 
 /// The command line; its places are added to the names.

@@ -17,7 +17,6 @@ use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::layout::{Position, Rect, Size};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::kernel::Failure;
 use crate::kernel::linux::behind::Behind;
 use crate::kernel::linux::signals;
 use crate::render::stepper::{App, Wish};
@@ -81,7 +80,7 @@ impl Screen {
         let mut back = Vec::new();
         execute!(back, DisableMouseCapture, LeaveAlternateScreen, cursor::Show)?;
         back.extend_from_slice(KILLED);
-        let behind = Behind::new(tty.as_fd(), &back).map_err(lost)?;
+        let behind = Behind::new(tty.as_fd(), &back).map_err(io::Error::other)?;
         let mut screen = Screen { terminal, tty, behind, size: Size::default(), active: false, _held: held };
         screen.resume()?;
         Ok(screen)
@@ -231,10 +230,6 @@ impl Drop for Screen {
     fn drop(&mut self) {
         self.suspend();
     }
-}
-
-fn lost(failure: Failure) -> io::Error {
-    io::Error::other(failure.to_string())
 }
 
 fn tty() -> io::Result<File> {

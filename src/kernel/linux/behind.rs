@@ -6,7 +6,9 @@
 //! comes, or keeps it until the screen goes. That process also gives the terminal back when
 //! glassbox is killed, which nobody else could.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -76,9 +78,11 @@ impl Behind {
         let settings = tcgetattr(tty).map_err(fail)?;
         let kept = Vec::with_capacity(KEPT);
         if let Side::Init = helper::make(what, &mut Recorder::off())? {
-            if helper::keep_only(&[tty, master.as_fd(), told.as_fd()]) {
+            if helper::keep_only(&[master.as_fd(), told.as_fd(), tty]) {
                 // SAFETY: the three that were just put there.
-                let [tty, master, told] = [0, 1, 2].map(|fd| unsafe { BorrowedFd::borrow_raw(fd) });
+                let [master, told] = [0, 1].map(|fd| unsafe { BorrowedFd::borrow_raw(fd) });
+                // SAFETY: the same, and nobody else has it.
+                let tty = unsafe { File::from_raw_fd(2) };
                 Process { tty, master, told: Some(told), settings, back, kept, keeps: false }.run();
             }
             // SAFETY: ends the process at once: buffers and exit handlers are glassbox's.
@@ -162,7 +166,7 @@ fn same_terminal(stream: BorrowedFd<'_>) -> bool {
 /// The process at the other end. It is a copy of glassbox: nothing here may wait for a lock,
 /// and so nothing allocates.
 struct Process<'a> {
-    tty: BorrowedFd<'a>,
+    tty: File,
     master: BorrowedFd<'a>,
     /// `None` when glassbox is gone.
     told: Option<BorrowedFd<'a>>,
@@ -178,16 +182,14 @@ impl Process<'_> {
         while self.once().is_ok() {}
     }
 
-    fn once(&mut self) -> Result<(), Io> {
+    fn once(&mut self) -> io::Result<()> {
         let wanted = if self.kept.len() < KEPT { PollFlags::IN } else { PollFlags::empty() };
         let told = self.told.unwrap_or(self.master);
-        let mut fds = [
-            PollFd::from_borrowed_fd(self.master, wanted),
-            PollFd::from_borrowed_fd(told, if self.told.is_some() { PollFlags::IN } else { wanted }),
-        ];
+        let mut fds =
+            [PollFd::from_borrowed_fd(self.master, wanted), PollFd::from_borrowed_fd(told, PollFlags::IN)];
         match poll(&mut fds, None) {
             Err(Io::INTR) => return Ok(()),
-            Err(e) => return Err(e),
+            Err(e) => return Err(e.into()),
             Ok(_) => {}
         }
         let [comes, says] = fds.map(|fd| !fd.revents().is_empty());
@@ -206,13 +208,13 @@ impl Process<'_> {
         Ok(())
     }
 
-    fn obey(&mut self, word: u8) -> Result<(), Io> {
+    fn obey(&mut self, word: u8) -> io::Result<()> {
         self.drain()?;
         self.keeps = word == KEEP;
         if !self.keeps {
             self.flush()?;
             self.drain()?;
-            if let Ok(size) = tcgetwinsize(self.tty) {
+            if let Ok(size) = tcgetwinsize(&self.tty) {
                 let _ = tcsetwinsize(self.master, size);
             }
         }
@@ -220,17 +222,17 @@ impl Process<'_> {
     }
 
     /// Glassbox is gone; what it left running may still write.
-    fn alone(&mut self) -> Result<(), Io> {
+    fn alone(&mut self) -> io::Result<()> {
         self.told = None;
         if std::mem::take(&mut self.keeps) {
-            write(self.tty, self.back)?;
-            let _ = tcsetattr(self.tty, OptionalActions::Now, &self.settings);
+            self.tty.write_all(self.back)?;
+            let _ = tcsetattr(&self.tty, OptionalActions::Now, &self.settings);
         }
         self.flush()
     }
 
     /// Takes all that has been written. The end of the last writer is an error, EIO.
-    fn drain(&mut self) -> Result<(), Io> {
+    fn drain(&mut self) -> io::Result<()> {
         let mut bytes = [0u8; 4096];
         loop {
             let room = bytes.len().min(KEPT - self.kept.len());
@@ -238,26 +240,18 @@ impl Process<'_> {
                 return Ok(());
             }
             match retry_on_intr(|| rustix::io::read(self.master, &mut bytes[..room])) {
-                Ok(0) => return Err(Io::IO),
+                Ok(0) => return Err(Io::IO.into()),
                 Ok(n) if self.keeps => self.kept.extend_from_slice(&bytes[..n]),
-                Ok(n) => write(self.tty, &bytes[..n])?,
+                Ok(n) => self.tty.write_all(&bytes[..n])?,
                 Err(Io::AGAIN) => return Ok(()),
-                Err(e) => return Err(e),
+                Err(e) => return Err(e.into()),
             }
         }
     }
 
-    fn flush(&mut self) -> Result<(), Io> {
-        let written = write(self.tty, &self.kept);
+    fn flush(&mut self) -> io::Result<()> {
+        let written = self.tty.write_all(&self.kept);
         self.kept.clear();
         written
     }
-}
-
-fn write(to: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Io> {
-    while !bytes.is_empty() {
-        let n = retry_on_intr(|| rustix::io::write(to, bytes))?;
-        bytes = &bytes[n..];
-    }
-    Ok(())
 }

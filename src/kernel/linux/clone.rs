@@ -79,7 +79,7 @@ unsafe fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Side, Err
 /// Carries out [`SpawnInside`](crate::plan::Op::SpawnInside), in a runtime that has
 /// chosen the pid namespace of its children. Returns twice, as fork does.
 pub fn spawn(cgroup: Option<&str>, cx: &mut Cx<'_>) -> Result<Side, Failure> {
-    make(&[], cgroup, cx).map_err(|mut failure| {
+    make(&[], cgroup, cx.rec).map_err(|mut failure| {
         "make a process in the container".clone_into(&mut failure.what);
         match failure.errno {
             Some(Errno::EAGAIN) => {
@@ -104,7 +104,7 @@ pub fn clone(
     // its root; init takes it once it is in the container's.
     let wanted: Vec<Ns> =
         namespaces.iter().copied().filter(|ns| *ns != Ns::Cgroup || !state.late_cgroup_namespace).collect();
-    let side = make(&wanted, cgroup, cx)?;
+    let side = make(&wanted, cgroup, cx.rec)?;
     if let Side::Runtime { pid, .. } = &side {
         cx.slots.insert(Slot::InitPid, Value::volatile(Kind::Pid, pid));
     }
@@ -112,39 +112,38 @@ pub fn clone(
 }
 
 /// One clone3(2), told as such.
-pub(super) fn make(wanted: &[Ns], cgroup: Option<&str>, cx: &mut Cx<'_>) -> Result<Side, Failure> {
+pub(super) fn make(wanted: &[Ns], cgroup: Option<&str>, rec: &mut Recorder) -> Result<Side, Failure> {
     let flags = wanted.iter().fold(0, |bits, ns| bits | flag(*ns).0);
     let cgroup_fd = match cgroup {
         Some(path) => Some(
-            calls::openat(cx.rec, CWD, path, OFlags::PATH | OFlags::DIRECTORY, 0)
+            calls::openat(rec, CWD, path, OFlags::PATH | OFlags::DIRECTORY, 0)
                 .map_err(fail(|| format!("open cgroup {path}")))?,
         ),
         None => None,
     };
-    cx.rec
-        .call(
-            "clone3",
-            || {
-                let mut words: Vec<&str> = wanted.iter().map(|ns| flag(*ns).1).collect();
-                words.push("CLONE_PIDFD");
-                let mut args = Vec::new();
-                if let Some(fd) = &cgroup_fd {
-                    words.push("CLONE_INTO_CGROUP");
-                    args.push(("cgroup", fd_value(fd)));
-                }
-                args.insert(0, ("flags", Value::Text(words.join("|"))));
-                args.push(("exit_signal", Value::from("SIGCHLD")));
-                args
-            },
-            |side| match side {
-                Side::Runtime { pid, .. } => Value::volatile(Kind::Pid, pid),
-                Side::Init => Value::Int(0),
-            },
-            // SAFETY: the runtime has one thread until its container has ended;
-            // tests that clone run in a process of their own.
-            || unsafe { clone3(flags, cgroup_fd.as_ref().map(std::os::fd::AsFd::as_fd)) },
-        )
-        .map_err(clone_failure)
+    rec.call(
+        "clone3",
+        || {
+            let mut words: Vec<&str> = wanted.iter().map(|ns| flag(*ns).1).collect();
+            words.push("CLONE_PIDFD");
+            let mut args = Vec::new();
+            if let Some(fd) = &cgroup_fd {
+                words.push("CLONE_INTO_CGROUP");
+                args.push(("cgroup", fd_value(fd)));
+            }
+            args.insert(0, ("flags", Value::Text(words.join("|"))));
+            args.push(("exit_signal", Value::from("SIGCHLD")));
+            args
+        },
+        |side| match side {
+            Side::Runtime { pid, .. } => Value::volatile(Kind::Pid, pid),
+            Side::Init => Value::Int(0),
+        },
+        // SAFETY: the runtime has one thread until its container has ended;
+        // tests that clone run in a process of their own.
+        || unsafe { clone3(flags, cgroup_fd.as_ref().map(std::os::fd::AsFd::as_fd)) },
+    )
+    .map_err(clone_failure)
 }
 
 fn clone_failure(errno: Errno) -> Failure {
@@ -183,23 +182,7 @@ pub fn user_namespace(uid: &[IdMap], gid: &[IdMap], rec: &mut Recorder) -> Resul
     let what = || "make a user namespace".to_owned();
     let (wait, go) =
         rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|e| fail(what)(Errno::from(e)))?;
-    let side = rec
-        .call(
-            "clone3",
-            || {
-                vec![
-                    ("flags", Value::from("CLONE_NEWUSER|CLONE_PIDFD")),
-                    ("exit_signal", Value::from("SIGCHLD")),
-                ]
-            },
-            |side| match side {
-                Side::Runtime { pid, .. } => Value::volatile(Kind::Pid, pid),
-                Side::Init => Value::Int(0),
-            },
-            // SAFETY: the runtime has one thread until its container has ended.
-            || unsafe { clone3(libc::CLONE_NEWUSER as u64, None) },
-        )
-        .map_err(clone_failure)?;
+    let side = make(&[Ns::User], None, rec)?;
     let (pid, pidfd) = match side {
         Side::Runtime { pid, pidfd } => (pid, pidfd),
         // It holds the namespace until the other end of the pipe is closed, also by

@@ -3,9 +3,8 @@
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use super::clone::{self, Side};
-use super::cx::Cx;
 use super::recorder::Recorder;
-use crate::kernel::{Failure, Slots};
+use crate::kernel::Failure;
 
 /// Makes one, for what the failure then names. Returns twice, as fork does; the child may
 /// only make system calls, since another thread may have held a lock.
@@ -13,7 +12,7 @@ use crate::kernel::{Failure, Slots};
 /// # Errors
 /// When there can be no further process.
 pub fn make(what: &str, rec: &mut Recorder) -> Result<Side, Failure> {
-    clone::make(&[], None, &mut Cx { rec, slots: &mut Slots::new() }).map_err(|mut failure| {
+    clone::make(&[], None, rec).map_err(|mut failure| {
         what.clone_into(&mut failure.what);
         failure
     })

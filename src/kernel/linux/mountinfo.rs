@@ -53,21 +53,26 @@ impl Mounts {
     }
 }
 
-/// What mountinfo calls a path beside its own name: without symbolic links, and as it
-/// stands in its file system, which may be mounted elsewhere than at `/`.
-pub fn other_names(path: &Path) -> Vec<String> {
-    let (Ok(real), Ok(text)) = (path.canonicalize(), text_of(Mounts::SOURCE)) else { return Vec::new() };
-    let mut names = vec![real.to_string_lossy().into_owned(), inside(&real, &text)];
-    names.dedup();
-    names.retain(|name| path.to_str() != Some(name));
+/// What mountinfo calls these paths beside their own names: without symbolic links, and as
+/// they stand in their file system, which may be mounted elsewhere than at `/`.
+pub fn other_names(paths: &[&Path]) -> Vec<String> {
+    let text = text_of(Mounts::SOURCE).unwrap_or_default();
+    let mounts: Vec<MountLine> = text.lines().filter_map(MountLine::parse).collect();
+    let mut names = Vec::new();
+    for path in paths {
+        let Ok(real) = path.canonicalize() else { continue };
+        let mut both = vec![real.to_string_lossy().into_owned(), inside(&real, &mounts)];
+        both.dedup();
+        both.retain(|name| path.to_str() != Some(name));
+        names.append(&mut both);
+    }
     names
 }
 
 /// A path as it stands in the file system that it is on: the mount nearest to it, and of
 /// several at one point the last.
-fn inside(path: &Path, mountinfo: &str) -> String {
-    let mounts = mountinfo.lines().filter_map(MountLine::parse);
-    let over = mounts.filter(|m| path.starts_with(&m.point));
+fn inside(path: &Path, mounts: &[MountLine]) -> String {
+    let over = mounts.iter().filter(|m| path.starts_with(&m.point));
     match over.max_by_key(|m| m.point.len()) {
         Some(mount) => {
             let rest = path.strip_prefix(&mount.point).unwrap_or(path);
@@ -173,15 +178,16 @@ mod tests {
     fn a_path_is_known_as_it_stands_in_its_file_system() {
         let mounts = "1 1 8:1 / / rw - ext4 /dev/a rw\n2 1 0:9 / /dev/shm rw - tmpfs none rw\n\
                       3 1 8:2 /lib /srv/a\\040b rw - ext4 /dev/b rw\n4 1 8:3 / /srv/a\\040b rw - ext4 /dev/c rw\n";
+        let mounts: Vec<MountLine> = mounts.lines().filter_map(MountLine::parse).collect();
         for (path, wanted) in [
             ("/var/lib/glassbox", "/var/lib/glassbox"),
             ("/dev/shm/store", "/store"),
             ("/dev/shmem", "/dev/shmem"),
             ("/srv/a b/x/y", "/x/y"),
         ] {
-            assert_eq!(inside(Path::new(path), mounts), wanted);
+            assert_eq!(inside(Path::new(path), &mounts), wanted);
         }
-        assert_eq!(inside(Path::new("/srv/a b/x"), &mounts[..mounts.len() - 41]), "/lib/x");
-        assert_eq!(other_names(Path::new("/not/there")), Vec::<String>::new());
+        assert_eq!(inside(Path::new("/srv/a b/x"), &mounts[..3]), "/lib/x");
+        assert_eq!(other_names(&[Path::new("/not/there")]), Vec::<String>::new());
     }
 }

@@ -162,9 +162,7 @@ fn a_container_with_a_terminal_gets_the_users() {
     terminal.key("Enter");
     terminal.wait("life.read-changes");
     terminal.text("c");
-    terminal.wait("The run is over");
-    terminal.text("q");
-    terminal.wait_for_shell();
+    terminal.leave_at_the_end();
     assert_eq!(terminal.state(), state);
     as_before(&sandbox, &before, "a run with a terminal");
 }
@@ -372,9 +370,7 @@ fn held_before_a_copy_up(sandbox: &Sandbox, kernel: &str) {
     terminal.key("Enter");
     terminal.wait("life.read-changes");
     terminal.text("c");
-    terminal.wait("The run is over");
-    terminal.text("q");
-    assert!(terminal.wait_for_shell().contains("status 0"));
+    assert!(terminal.leave_at_the_end().contains("status 0"));
     assert_eq!(terminal.state(), state);
     // What is removed is seen, too.
     terminal
@@ -391,9 +387,7 @@ fn held_before_a_copy_up(sandbox: &Sandbox, kernel: &str) {
     terminal.text("c");
     terminal.wait("Enter goes back to the stepper");
     terminal.key("Enter");
-    terminal.wait("The run is over");
-    terminal.text("q");
-    terminal.wait_for_shell();
+    terminal.leave_at_the_end();
     // Whoever quits while it is held takes the run back.
     begin();
     terminal.text("q");
@@ -448,9 +442,7 @@ fn what_the_command_writes_behind_the_screen_is_on_the_terminal_after_it() {
     assert!(screen.contains("first\nsecond-42\nthird\n"), "{screen}");
     terminal.key("Enter");
     terminal.text("c");
-    terminal.wait("The run is over");
-    terminal.text("q");
-    terminal.wait_for_shell();
+    terminal.leave_at_the_end();
     assert_eq!(terminal.state(), state);
     as_before(&sandbox, &before, "the run");
 }
@@ -520,9 +512,7 @@ fn a_command_in_a_running_container_is_stepped_through() {
         let screen = terminal.wait("Enter goes back to the stepper");
         assert!(screen.contains("\nmore") && screen.contains("ended with 3"), "{screen}");
         terminal.key("Enter");
-        terminal.wait("The run is over");
-        terminal.text("q");
-        assert!(terminal.wait_for_shell().contains("status 3"));
+        assert!(terminal.leave_at_the_end().contains("status 3"));
         assert_eq!(terminal.state(), state);
     }
     sandbox.wait_for_host(&before, "an exec was stepped through");

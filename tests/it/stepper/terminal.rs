@@ -86,6 +86,14 @@ impl<'s> Terminal<'s> {
         self.wait_for("the prompt at the end", |screen| screen.trim_end().ends_with("ready>"))
     }
 
+    /// Leaves the stepper when the run is over.
+    #[track_caller]
+    pub fn leave_at_the_end(&self) -> String {
+        self.wait("The run is over");
+        self.text("q");
+        self.wait_for_shell()
+    }
+
     /// Settings, and whether a program has taken screen, mouse or cursor.
     pub fn state(&self) -> String {
         let tty = self.ask(&["display-message", "-p", "-t", "t", "#{pane_tty}"]);
